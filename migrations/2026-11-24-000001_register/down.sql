@@ -1,0 +1,1 @@
+DROP TABLE floor_exemptions, floors, premise_changes, premises;

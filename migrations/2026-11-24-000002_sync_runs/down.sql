@@ -1,0 +1,1 @@
+DROP TABLE watermarks, quarantined_rows, sync_runs;
