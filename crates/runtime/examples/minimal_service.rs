@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::web;
-use premise_runtime::{Program, Routes, Secret, Service, Settings, Shutdown};
+use premise_runtime::{CommandFuture, Program, Routes, Secret, Service, Settings, Shutdown};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,13 +95,15 @@ fn build(settings: &mut Settings) -> anyhow::Result<Arc<dyn Service>> {
     Ok(Arc::new(Minimal { fault: config.fault, working: AtomicBool::new(false) }))
 }
 
-async fn greet() -> anyhow::Result<()> {
-    tracing::info!("hello");
-    Ok(())
+fn greet() -> CommandFuture<'static> {
+    Box::pin(async {
+        tracing::info!("hello");
+        Ok(())
+    })
 }
 
 fn main() -> ExitCode {
     Program::new("minimal")
-        .command("greet", "says hello", |_| Box::pin(greet()))
+        .command("greet", "says hello", |_| greet())
         .run(async |settings, _| Ok(vec![build(settings)?]))
 }
