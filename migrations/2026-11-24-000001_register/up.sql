@@ -76,3 +76,10 @@ CREATE TABLE floor_exemptions (
     premise_id bigint PRIMARY KEY,
     floor_at timestamptz NOT NULL
 );
+
+-- The fields of one document that differ in another.
+CREATE FUNCTION changed_fields(document jsonb, other jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (SELECT coalesce(jsonb_object_agg(field.key, field.value), '{}')
+        FROM jsonb_each(document) AS field
+        WHERE other -> field.key IS DISTINCT FROM field.value);

@@ -141,6 +141,8 @@ pub struct RunCounts {
     pub collapsed: i64,
     /// Premises that were missing and became tombstones.
     pub deleted: i64,
+    /// Premises that were missing and were kept, because nothing confirmed yet that they are gone.
+    pub withheld: i64,
 }
 
 /// How far a running run is.

@@ -1,0 +1,26 @@
+//! The register in Postgres: schema, the one apply statement, runs, the inbox and read queries.
+//!
+//! Invariants:
+//! * Every change to a premise goes through [`apply`](self) — one event or a million rows — and
+//!   commits together with its change records and its inbox or run row, or not at all.
+//! * No other crate speaks SQL.
+//! * No per-row round trip: events travel as arrays, rows of a pull by `COPY`.
+//!
+//! The write path speaks to Postgres through `tokio-postgres` (`COPY` and one long statement need
+//! it); runs and reads go through diesel. See `docs/adr/`.
+
+mod apply;
+mod connect;
+mod error;
+mod migrate;
+pub mod runs;
+mod schema;
+mod snapshot;
+mod transact;
+mod webhooks;
+
+pub use connect::{Connection, Store};
+pub use error::{Disposition, StoreError};
+pub use migrate::migrate;
+pub use snapshot::{Answer, Stage};
+pub use webhooks::{WebhookItem, WebhookOutcome};
