@@ -1,11 +1,55 @@
-//! Developer tasks.
+//! The tasks of a developer: a running stack, the tests, the rules. `cargo xtask --help` lists them.
+//!
+//! Everything that is started belongs to this process: it ends when this process ends, however that
+//! happens (see `premise-local-stack`).
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool that talks to a terminal")]
+
+mod cargo;
+mod say;
+mod signals;
+mod summary;
+mod test;
+mod workspace;
+
+use std::ffi::OsString;
 use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Developer tasks of premise-sync.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run every test against private servers; arguments go to `cargo test`.
+    Test {
+        /// As for `cargo test`: `-p store`, a test's name, `-- --nocapture`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
+    // The guard is a different program that only shares our executable: see local-stack.
     if arguments.next().is_some_and(|first| first == "guard") {
         return ExitCode::from(premise_local_stack::guard::run(arguments.collect()));
     }
-    ExitCode::FAILURE
+    run(Arguments::parse().task).unwrap_or_else(|error| {
+        say::error(&format!("{error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+#[tokio::main]
+async fn run(task: Task) -> anyhow::Result<ExitCode> {
+    match task {
+        Task::Test { arguments } => test::run(arguments).await,
+    }
 }

@@ -19,6 +19,7 @@ mod tree;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -38,12 +39,24 @@ use crate::user::RunAs;
 pub struct GuardSpec {
     /// Unprivileged user to run as; the caller's own when absent.
     pub run_as: Option<RunAs>,
-    /// File that gets the program's output, appended; opened with the guard's rights.
-    pub log: Option<PathBuf>,
+    /// Where both streams of the program go.
+    pub output: Output,
     /// The polite way to end this program.
     pub stop: StopSignal,
     /// Time the program has between the polite signal and SIGKILL.
     pub grace: Duration,
+}
+
+/// Where a program's output goes; its stdout and stderr as one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Output {
+    /// Nowhere.
+    #[default]
+    Discard,
+    /// Appended to a file that is opened with the guard's rights.
+    Log(PathBuf),
+    /// To the owner, who reads it from the guard's stderr.
+    Relay,
 }
 
 /// The first signal of an ending.
@@ -150,12 +163,14 @@ fn owner_gone() -> oneshot::Receiver<()> {
 }
 
 fn prepare(spec: &GuardSpec, command: &mut Command) -> io::Result<()> {
-    let (out, err) = match &spec.log {
-        Some(path) => {
+    let (out, err) = match &spec.output {
+        Output::Log(path) => {
             let log = OpenOptions::new().create(true).append(true).open(path)?;
             (Stdio::from(File::try_clone(&log)?), Stdio::from(log))
         }
-        None => (Stdio::null(), Stdio::null()),
+        // Our stdout is for the pid, so our stderr is the owner's pipe.
+        Output::Relay => (Stdio::from(io::stderr().as_fd().try_clone_to_owned()?), Stdio::inherit()),
+        Output::Discard => (Stdio::null(), Stdio::null()),
     };
     command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
     if let Some(user) = spec.run_as {

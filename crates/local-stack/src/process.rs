@@ -10,10 +10,10 @@ use std::process::{ExitStatus, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::io::AsyncBufReadExt as _;
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, Command};
 
 use crate::Error;
-use crate::guard::GuardSpec;
+use crate::guard::{GuardSpec, Output};
 
 /// The executable whose `guard` subcommand runs [`crate::guard::run`].
 #[derive(Clone, Debug)]
@@ -108,7 +108,8 @@ impl Launch {
         command.envs(self.env.iter().map(|(key, value)| (key, value)));
         command.arg("guard").arg("--spec").arg(serde_json::to_string(&self.guard)?).arg("--");
         command.arg(&self.program).args(&self.args);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let relay = if self.guard.output == Output::Relay { Stdio::piped() } else { Stdio::null() };
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(relay);
         // A group of its own from the first moment: a Ctrl-C before the guard's setsid must not hit it.
         command.process_group(0);
         Ok(command)
@@ -148,6 +149,11 @@ impl Process {
         // While the guard runs, its child's pid can't have been given to another process.
         let running = self.child.id().is_some();
         running && i32::try_from(self.pid).is_ok_and(|pid| kill(Pid::from_raw(pid), signal).is_ok())
+    }
+
+    /// The program's output, when it was launched with [`Output::Relay`]; once.
+    pub fn take_output(&mut self) -> Option<ChildStderr> {
+        self.child.stderr.take()
     }
 
     /// Waits until the program has ended by itself and what it left behind is gone.

@@ -30,13 +30,13 @@ impl RunAs {
     }
 
     /// Gives a file or folder to this user.
-    pub fn own(self, path: &Path) -> io::Result<()> {
+    pub(crate) fn own(self, path: &Path) -> io::Result<()> {
         Ok(nix::unistd::chown(path, Some(Uid::from_raw(self.uid)), Some(Gid::from_raw(self.gid)))?)
     }
 
     /// Whether this user can pass through every folder down to `path`, which must exist.
     /// Judged by mode bits; access lists that forbid more show up when the server starts.
-    pub fn can_reach(self, path: &Path) -> io::Result<bool> {
+    pub(crate) fn can_reach(self, path: &Path) -> io::Result<bool> {
         let real = path.canonicalize()?;
         for folder in real.ancestors() {
             let meta = fs::metadata(folder)?;

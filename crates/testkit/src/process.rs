@@ -8,7 +8,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use premise_local_stack::{Guard, Launch, Process, StopSignal};
+use premise_local_stack::{Guard, Launch, Output, Process, StopSignal};
 use tempfile::TempDir;
 
 /// Path of a binary of this workspace that the test run has built (an absolute path stays as it is).
@@ -65,7 +65,7 @@ impl ServiceCommand {
     /// When it can't be started.
     pub async fn spawn(mut self) -> ServiceProcess {
         let folder = tempfile::tempdir().expect("a folder for the output");
-        self.0.guard.log = Some(folder.path().join("output"));
+        self.0.guard.output = Output::Log(folder.path().join("output"));
         let process = start(&self.0).await;
         ServiceProcess { launch: self.0, process, folder }
     }
