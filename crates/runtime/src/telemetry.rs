@@ -9,6 +9,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::settings::{LogFormat, LogSettings};
 
+/// lapin writes the body of every message the broker returns to this target; bodies hold personal data.
+const NEVER: &str = "lapin::returned_messages=off";
+
 const DEFAULT_FILTER: &str =
     "info,lapin=warn,actix_server=warn,actix_http=warn,hyper=warn,tokio_postgres=warn";
 
@@ -20,6 +23,7 @@ pub(crate) fn install(settings: LogSettings) -> anyhow::Result<()> {
         }
         _ => EnvFilter::new(DEFAULT_FILTER),
     };
+    let filter = filter.add_directive(NEVER.parse()?);
     let terminal = std::io::stderr().is_terminal();
     let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let installed = match settings.format {

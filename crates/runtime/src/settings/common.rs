@@ -106,22 +106,6 @@ impl ShutdownSettings {
     }
 }
 
-/// Section `broker`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BrokerSettings {
-    /// `amqp://` or `amqps://` address with credentials.
-    pub url: Secret,
-    /// Put before every queue and exchange name; empty in production.
-    pub queue_prefix: String,
-}
-
-impl Default for BrokerSettings {
-    fn default() -> Self {
-        Self { url: Secret::new("amqp://127.0.0.1:5672/%2f"), queue_prefix: String::new() }
-    }
-}
-
 /// Section `database`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

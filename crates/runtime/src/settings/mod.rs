@@ -21,8 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use common::{
-    AdminSettings, BrokerSettings, DatabaseSettings, HttpSettings, LogFormat, LogSettings, Profile,
-    ShutdownSettings,
+    AdminSettings, DatabaseSettings, HttpSettings, LogFormat, LogSettings, Profile, ShutdownSettings,
 };
 pub use error::ConfigError;
 
