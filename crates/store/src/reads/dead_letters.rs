@@ -1,0 +1,149 @@
+//! Deliveries that were given up.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    ExpressionMethods, QueryDsl, QueryResult, Queryable, Selectable, SelectableHelper, dsl::count_star,
+    pg::Pg,
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::{named, offset};
+use crate::{StoreError, schema::dead_letters};
+
+/// What became of a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeadLetterStatus {
+    /// Waits for someone.
+    Open,
+    /// Sent again.
+    Replayed,
+    /// Given up for good.
+    Discarded,
+}
+
+impl DeadLetterStatus {
+    /// The word in the database and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Replayed => "replayed",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
+/// The database holds a status that this program does not know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown status of a dead letter {0:?}")]
+pub struct UnknownStatus(String);
+
+impl TryFrom<String> for DeadLetterStatus {
+    type Error = UnknownStatus;
+
+    fn try_from(word: String) -> Result<Self, UnknownStatus> {
+        [Self::Open, Self::Replayed, Self::Discarded]
+            .into_iter()
+            .find(|status| status.as_str() == word)
+            .ok_or(UnknownStatus(word))
+    }
+}
+
+/// A dead letter without its envelope.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = dead_letters, check_for_backend(Pg))]
+pub struct DeadLetterRow {
+    /// Grows with each dead letter.
+    pub id: i64,
+    /// The delivery.
+    pub delivery_id: Uuid,
+    /// One of a closed list of words.
+    pub reason: String,
+    /// For people.
+    pub detail: String,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// What the event said, where it could be read.
+    pub action: Option<String>,
+    /// The premise it speaks of, where it could be read. As it came: it need not be a valid id.
+    pub premise_id: Option<i64>,
+    /// PPB's id of the event, where it has one.
+    pub webhook_id: Option<String>,
+    /// When the request was received.
+    pub received_at: DateTime<Utc>,
+    /// When it first failed.
+    pub first_failed_at: DateTime<Utc>,
+    /// When it was given up.
+    pub dead_at: DateTime<Utc>,
+    /// What became of it.
+    #[diesel(deserialize_as = String)]
+    pub status: DeadLetterStatus,
+}
+
+/// Which dead letters; what is `None` does not narrow.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields of the row")]
+pub struct DeadLetterFilter {
+    pub reason: Option<String>,
+    pub status: Option<DeadLetterStatus>,
+}
+
+/// Page `page` (from 1) of `limit` dead letters, newest first, and how many match in all.
+pub async fn list(
+    conn: &mut AsyncPgConnection,
+    filter: &DeadLetterFilter,
+    page: u32,
+    limit: u32,
+) -> Result<(Vec<DeadLetterRow>, i64), StoreError> {
+    let read = async |conn: &mut AsyncPgConnection| read_page(conn, filter, page, limit).await;
+    named("list dead letters", conn.build_transaction().read_only().repeatable_read().run(read).await)
+}
+
+async fn read_page(
+    conn: &mut AsyncPgConnection,
+    filter: &DeadLetterFilter,
+    page: u32,
+    limit: u32,
+) -> QueryResult<(Vec<DeadLetterRow>, i64)> {
+    let matching = || {
+        let mut query = dead_letters::table.into_boxed::<Pg>();
+        if let Some(reason) = &filter.reason {
+            query = query.filter(dead_letters::reason.eq(reason));
+        }
+        if let Some(status) = filter.status {
+            query = query.filter(dead_letters::status.eq(status.as_str()));
+        }
+        query
+    };
+    let rows = matching()
+        .order((dead_letters::dead_at.desc(), dead_letters::id.desc()))
+        .limit(i64::from(limit))
+        .offset(offset(page, limit))
+        .select(DeadLetterRow::as_select())
+        .load(conn)
+        .await?;
+    Ok((rows, matching().count().get_result(conn).await?))
+}
+
+/// Open dead letters by reason; a reason that none has is left out.
+pub async fn open_by_reason(conn: &mut AsyncPgConnection) -> Result<BTreeMap<String, i64>, StoreError> {
+    let counts: QueryResult<Vec<(String, i64)>> = dead_letters::table
+        .filter(dead_letters::status.eq(DeadLetterStatus::Open.as_str()))
+        .group_by(dead_letters::reason)
+        .select((dead_letters::reason, count_star()))
+        .load(conn)
+        .await;
+    Ok(named("count open dead letters", counts)?.into_iter().collect())
+}
+
+/// How many dead letters are open.
+pub async fn count_open(conn: &mut AsyncPgConnection) -> Result<i64, StoreError> {
+    let count = dead_letters::table
+        .filter(dead_letters::status.eq(DeadLetterStatus::Open.as_str()))
+        .count()
+        .get_result(conn)
+        .await;
+    named("count open dead letters", count)
+}

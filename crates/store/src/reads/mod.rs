@@ -1,0 +1,33 @@
+//! Everything that is read for people and other systems. One file per subject; functions take a
+//! pooled connection and return typed values, never shaped JSON.
+//!
+//! Limits:
+//! * Nothing here writes.
+//! * Instants and the Kenyan day are arguments, so an answer can be tested and repeated.
+//! * What needs more than one statement reads them all from one snapshot.
+
+use diesel::QueryResult;
+
+use crate::StoreError;
+
+pub mod changes;
+pub mod dead_letters;
+pub mod filter_options;
+pub mod lag;
+pub mod premise_filter;
+pub mod premise_row;
+pub mod premises;
+pub mod stats;
+pub mod webhook_stats;
+
+mod search;
+
+/// Names the read in its error.
+fn named<T>(context: &'static str, result: QueryResult<T>) -> Result<T, StoreError> {
+    result.map_err(|error| StoreError::from_diesel(context, error))
+}
+
+/// Rows to pass over for a page; pages begin at 1, and 0 is read as 1.
+fn offset(page: u32, limit: u32) -> i64 {
+    i64::from(page.saturating_sub(1)) * i64::from(limit)
+}
