@@ -13,6 +13,7 @@ mod apply;
 mod connect;
 mod error;
 mod migrate;
+pub mod reads;
 pub mod runs;
 mod schema;
 mod snapshot;
