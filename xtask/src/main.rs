@@ -10,6 +10,7 @@ mod say;
 mod signals;
 mod summary;
 mod test;
+mod tidy;
 mod workspace;
 
 use std::ffi::OsString;
@@ -33,6 +34,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Check what the compiler does not: who uses whom, the top level, the opening of every file.
+    Tidy,
 }
 
 fn main() -> ExitCode {
@@ -51,5 +54,6 @@ fn main() -> ExitCode {
 async fn run(task: Task) -> anyhow::Result<ExitCode> {
     match task {
         Task::Test { arguments } => test::run(arguments).await,
+        Task::Tidy => tidy::run(),
     }
 }
