@@ -1,0 +1,186 @@
+//! The command line as data.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use premise_domain::PremiseId;
+use url::Url;
+use uuid::Uuid;
+
+/// Operate premise-sync.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Where the API is.
+    #[arg(long, global = true, env = "PREMISE_API_URL", default_value = "http://localhost:4000")]
+    pub(crate) api_url: Url,
+    /// Bearer token; better given by the variable, where other users cannot see it.
+    #[arg(long, global = true, env = "PREMISE_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Print one JSON document in place of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Pull PPB's register now.
+    #[command(subcommand)]
+    Sync(SyncCommand),
+    /// Pulls, past and present.
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// Key figures, freshness and webhooks on one screen.
+    Status,
+    /// Look into the register.
+    #[command(subcommand)]
+    Premises(PremisesCommand),
+    /// Sign, check and send webhooks.
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
+    /// Find out what is wrong and what to do about it.
+    Doctor {
+        /// Admin listener of the process to look at.
+        #[arg(long, env = "PREMISE_ADMIN_URL", default_value = "http://localhost:4001")]
+        admin_url: Url,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SyncCommand {
+    /// The whole catalogue.
+    Full {
+        /// Stay until the run has ended, with a progress bar.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// What changed since the last pull.
+    Incremental {
+        /// Changes since this time (RFC 3339) in place of the last pull.
+        #[arg(long)]
+        since: Option<DateTime<Utc>>,
+        /// Stay until the run has ended, with a progress bar.
+        #[arg(long)]
+        wait: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// Newest first.
+    List(PageArgs),
+    /// One run in full.
+    Show {
+        /// Its id.
+        id: Uuid,
+    },
+    /// Ask a run to end.
+    Cancel {
+        /// Its id.
+        id: Uuid,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PageArgs {
+    /// Page, from 1.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) page: u32,
+    /// Entries a page, at most 200.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PremisesCommand {
+    /// Search the register.
+    List(Box<ListArgs>),
+    /// One premise with its provenance.
+    Show {
+        /// `34014` or `PREMISE-34014`.
+        id: PremiseId,
+    },
+    /// What changed in a premise, newest first.
+    History {
+        /// `34014` or `PREMISE-34014`.
+        id: PremiseId,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Words of the name, or an id.
+    #[arg(long)]
+    pub(crate) search: Option<String>,
+    #[arg(long)]
+    pub(crate) county: Option<String>,
+    #[arg(long)]
+    pub(crate) constituency: Option<String>,
+    #[arg(long)]
+    pub(crate) ward: Option<String>,
+    /// Such as RETAIL.
+    #[arg(long)]
+    pub(crate) business_type: Option<String>,
+    #[arg(long)]
+    pub(crate) ownership: Option<String>,
+    /// Profession of the superintendent.
+    #[arg(long)]
+    pub(crate) cadre: Option<String>,
+    /// `active` or `inactive`.
+    #[arg(long)]
+    pub(crate) status: Option<String>,
+    /// `valid`, `expiring`, `expired` or `unknown`.
+    #[arg(long)]
+    pub(crate) license_status: Option<String>,
+    /// Order, such as `name` or `-changedAt`.
+    #[arg(long)]
+    pub(crate) sort: Option<String>,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhookCommand {
+    /// Print the signature of a body, as the header carries it.
+    Sign(SignArgs),
+    /// Check a signature.
+    Verify {
+        /// Value of the header `x-ppb-signature`.
+        #[arg(long)]
+        signature: String,
+        #[command(flatten)]
+        signed: SignArgs,
+    },
+    /// Sign a body and send it to the API's webhook route.
+    Send {
+        /// Full address, when it is not the API's own route.
+        #[arg(long)]
+        url: Option<Url>,
+        #[command(flatten)]
+        signed: SignArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignArgs {
+    /// File with the exact bytes of the body; `-` is standard input.
+    #[arg(default_value = "-")]
+    pub(crate) body: PathBuf,
+    /// The shared secret; better in a file.
+    #[arg(long, env = "PREMISE_WEBHOOK_SECRET", hide_env_values = true)]
+    pub(crate) secret: Option<String>,
+    /// File with the shared secret; a closing line end is not part of it.
+    #[arg(long, env = "PREMISE_WEBHOOK_SECRET_FILE", conflicts_with = "secret")]
+    pub(crate) secret_file: Option<PathBuf>,
+}

@@ -1,0 +1,82 @@
+//! Looking into the register.
+
+use crate::Verdict;
+use crate::api::Api;
+use crate::args::{ListArgs, PremisesCommand};
+use crate::print::{Printer, fields, page_line, table};
+
+const COLUMNS: &[(&str, &str)] = &[
+    ("PREMISE", "premiseId"),
+    ("NAME", "premiseName"),
+    ("COUNTY", "county"),
+    ("TYPE", "businessType"),
+    ("STATUS", "status"),
+    ("LICENCE", "licenseStatus"),
+    ("VALID THROUGH", "licenseValidity"),
+];
+
+const LINES: &[(&str, &str)] = &[
+    ("premise", "premiseId"),
+    ("name", "premiseName"),
+    ("status", "status"),
+    ("county", "county"),
+    ("constituency", "constituency"),
+    ("ward", "ward"),
+    ("business type", "businessType"),
+    ("ownership", "ownership"),
+    ("superintendent", "superintendentName"),
+    ("registration no", "superintendentRegistrationNo"),
+    ("cadre", "superintendentCadre"),
+    ("licence", "licenseStatus"),
+    ("valid through", "licenseValidity"),
+    ("flags", "flags"),
+    ("said by", "provenance.channel"),
+    ("source", "provenance.sourceRef"),
+    ("true as of", "provenance.effectiveAt"),
+    ("first seen", "provenance.firstSeenAt"),
+    ("changed", "provenance.changedAt"),
+];
+
+const CHANGES: &[(&str, &str)] =
+    &[("RECORDED", "recordedAt"), ("KIND", "kind"), ("BY", "channel"), ("FROM", "from"), ("TO", "to")];
+
+pub(crate) async fn run(api: &Api, out: &Printer, what: PremisesCommand) -> anyhow::Result<Verdict> {
+    match what {
+        PremisesCommand::List(args) => {
+            let found = api.get("", &query(*args)).await?;
+            out.document(&found, |found| {
+                table(&found["premises"], COLUMNS) + &page_line(found, &found["premises"])
+            })?;
+        }
+        PremisesCommand::Show { id } => {
+            let premise = api.get(&id.to_string(), &[]).await?;
+            out.document(&premise, |premise| fields(premise, LINES))?;
+        }
+        PremisesCommand::History { id, page } => {
+            let query = [("page", page.page.to_string()), ("limit", page.limit.to_string())];
+            let changes = api.get(&format!("{id}/history"), &query).await?;
+            out.document(&changes, |changes| {
+                table(&changes["changes"], CHANGES) + &page_line(changes, &changes["changes"])
+            })?;
+        }
+    }
+    Ok(Verdict::Good)
+}
+
+fn query(args: ListArgs) -> Vec<(&'static str, String)> {
+    let filters = [
+        ("search", args.search),
+        ("county", args.county),
+        ("constituency", args.constituency),
+        ("ward", args.ward),
+        ("businessType", args.business_type),
+        ("ownership", args.ownership),
+        ("cadre", args.cadre),
+        ("status", args.status),
+        ("licenseStatus", args.license_status),
+        ("sort", args.sort),
+        ("page", Some(args.page.page.to_string())),
+        ("limit", Some(args.page.limit.to_string())),
+    ];
+    filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}

@@ -1,0 +1,163 @@
+//! The real binary: signatures against an independent tool, answers and refusals against a one-answer server.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+
+const BODY: &str = r#"{"action":"updated","data":{"premiseid":34014,"premisename":"UPDATED CHEMIST NAME"}}"#;
+const SECRET: &str = "a shared secret";
+
+fn premisectl(api: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_premisectl"));
+    command.args(args).env_clear().env("PREMISE_API_URL", api).env("PREMISE_WEBHOOK_SECRET", SECRET);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn feed(mut command: Command, input: &str) -> Output {
+    let mut child = command.spawn().unwrap();
+    // A command that refuses its arguments ends before it reads.
+    let _unread = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Answers each connection with the next of `answers`; returns the address and, when joined, the requests.
+fn server(answers: Vec<(u16, &'static str)>) -> (String, std::thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let serve = move || {
+        let mut requests = Vec::new();
+        for (status, body) in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = vec![0; 65_536];
+            let read = stream.read(&mut request).unwrap();
+            requests.push(String::from_utf8_lossy(&request[..read]).into_owned());
+            let head =
+                format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            stream.write_all((head + body).as_bytes()).unwrap();
+        }
+        requests
+    };
+    (address, std::thread::spawn(serve))
+}
+
+#[test]
+fn signatures_are_those_of_openssl() {
+    let mut openssl = Command::new("openssl");
+    openssl.args(["dgst", "-sha256", "-hmac", SECRET, "-r"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let theirs = stdout(&feed(openssl, BODY));
+    let hex = theirs.split_whitespace().next().unwrap();
+    let ours = feed(premisectl("http://127.0.0.1:1", &["webhook", "sign"]), BODY);
+    assert_eq!(stdout(&ours).trim(), format!("sha256={hex}"));
+    let verify =
+        |body: &str| feed(premisectl("http://127.0.0.1:1", &["webhook", "verify", "--signature", hex]), body);
+    assert!(verify(BODY).status.success());
+    let wrong = verify(&BODY.replace("34014", "34015"));
+    assert_eq!((wrong.status.code(), stdout(&wrong).contains("not valid")), (Some(1), true));
+}
+
+#[test]
+fn a_secret_file_is_read_and_excludes_the_variable() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("{SECRET}\n")).unwrap();
+    let args = ["webhook", "sign", "--json", "--secret-file", file.path().to_str().unwrap()];
+    let mut command = premisectl("http://127.0.0.1:1", &args);
+    command.env_remove("PREMISE_WEBHOOK_SECRET");
+    let by_file: serde_json::Value = serde_json::from_slice(&feed(command, BODY).stdout).unwrap();
+    let by_variable = feed(premisectl("http://127.0.0.1:1", &["webhook", "sign"]), BODY);
+    assert_eq!(by_file["signature"], stdout(&by_variable).trim());
+    assert_eq!(feed(premisectl("http://127.0.0.1:1", &args), BODY).status.code(), Some(2));
+}
+
+#[test]
+fn a_webhook_is_sent_with_its_exact_bytes_and_no_token() {
+    let (api, requests) =
+        server(vec![(202, r#"{"success":true,"message":"Premise PREMISE-34014 updated via webhook"}"#)]);
+    let mut command = premisectl(&api, &["webhook", "send"]);
+    command.env("PREMISE_TOKEN", "t0ken");
+    let sent = feed(command, BODY);
+    assert_eq!(stdout(&sent).trim(), "Premise PREMISE-34014 updated via webhook", "{}", stderr(&sent));
+    let request = requests.join().unwrap().remove(0);
+    assert!(request.starts_with("POST /api/master-data/premises/webhook HTTP/1.1"), "{request}");
+    assert!(request.ends_with(BODY) && request.contains("x-ppb-signature: sha256="), "{request}");
+    assert!(!request.contains("t0ken"), "{request}");
+}
+
+#[test]
+fn json_is_the_answer_and_text_is_for_people() {
+    let page = r#"{"premises":[{"premiseId":"PREMISE-34014","premiseName":"LIBWOB CHEMIST"}],"total":1,"page":1,"limit":20}"#;
+    let (api, requests) = server(vec![(200, page), (200, page)]);
+    let args = ["premises", "list", "--county", "Uasin Gishu", "--license-status", "valid"];
+    let mut command = premisectl(&api, &args);
+    command.env("PREMISE_TOKEN", "t0ken");
+    let text = stdout(&feed(command, ""));
+    assert!(text.contains("LIBWOB CHEMIST") && text.contains("1 of 1 (page 1)"), "{text}");
+    let json = stdout(&feed(premisectl(&api, &[&args[..], &["--json"]].concat()), ""));
+    let parsed: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(parsed, serde_json::from_str::<serde_json::Value>(page).unwrap());
+    let request = requests.join().unwrap().remove(0);
+    let line =
+        "GET /api/master-data/premises?county=Uasin+Gishu&licenseStatus=valid&page=1&limit=20 HTTP/1.1";
+    assert!(request.starts_with(line) && request.contains("authorization: Bearer t0ken"), "{request}");
+}
+
+#[test]
+fn refusals_name_their_reason_and_the_way_out() {
+    let busy =
+        r#"{"code":"run_in_progress","title":"x","status":409,"detail":"A run is in progress","runId":"r1"}"#;
+    let (api, _requests) = server(vec![(409, busy)]);
+    let refused = feed(premisectl(&api, &["sync", "full"]), "");
+    assert_eq!(refused.status.code(), Some(1));
+    let told = stderr(&refused);
+    assert!(
+        told.contains("A run is in progress (409, run_in_progress)") && told.contains("runs show r1"),
+        "{told}"
+    );
+    let nobody = feed(premisectl("http://127.0.0.1:1", &["status"]), "");
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(stderr(&nobody).contains("is premise-sync running there?"), "{}", stderr(&nobody));
+    assert_eq!(feed(premisectl(&api, &["sync", "all"]), "").status.code(), Some(2));
+}
+
+#[test]
+fn waiting_follows_the_events_to_the_end_of_the_run() {
+    let started = r#"{"runId":"r1","mode":"full","status":"queued"}"#;
+    let cut = "data: {\"runId\":\"r1\",\"status\":\"running\",\"rows\":5}\n\n";
+    let rest = ": alive\n\ndata: {\"runId\":\"r1\",\"status\":\"running\",\"rows\":9}\n\ndata: {\"runId\":\"r1\",\"status\":\"failed\",\"error\":{\"message\":\"PPB away\"}}\n\n";
+    let (api, requests) = server(vec![(202, started), (200, cut), (200, rest)]);
+    let ended = feed(premisectl(&api, &["sync", "full", "--wait"]), "");
+    assert_eq!(ended.status.code(), Some(1), "{}", stderr(&ended));
+    assert!(stdout(&ended).contains("failed") && stdout(&ended).contains("PPB away"), "{}", stdout(&ended));
+    let requests = requests.join().unwrap();
+    assert!(requests[1].starts_with("GET /api/master-data/premises/sync-runs/r1/events"), "{}", requests[1]);
+}
+
+#[test]
+fn the_doctor_says_what_to_do_when_nothing_runs() {
+    let found = feed(premisectl("http://127.0.0.1:1", &["doctor", "--admin-url", "http://127.0.0.1:1"]), "");
+    assert_eq!(found.status.code(), Some(1));
+    assert!(
+        stdout(&found).contains("FAIL") && stdout(&found).contains("start premise-sync"),
+        "{}",
+        stdout(&found)
+    );
+}
+
+#[test]
+fn completions_and_help_work_without_an_api() {
+    let script = feed(premisectl("http://127.0.0.1:1", &["completions", "bash"]), "");
+    assert!(stdout(&script).contains("complete"), "{}", stdout(&script));
+    let mut help = premisectl("http://127.0.0.1:1", &["--help"]);
+    help.env("PREMISE_TOKEN", "t0ken");
+    assert!(!stdout(&feed(help, "")).contains("t0ken"));
+}
