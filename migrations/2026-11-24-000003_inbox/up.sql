@@ -32,8 +32,8 @@ CREATE TABLE dead_letters (
     dead_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     -- 'open' until it is replayed or discarded.
     status text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'replayed', 'discarded')),
-    -- The envelope as it was in the queue.
-    envelope jsonb NOT NULL
+    -- The message as it was in the queue; text, because it need not even be JSON.
+    envelope text NOT NULL
 );
 
 CREATE INDEX dead_letters_newest ON dead_letters (dead_at DESC);

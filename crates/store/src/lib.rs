@@ -11,6 +11,7 @@
 
 mod apply;
 mod connect;
+mod dead_letters;
 mod error;
 mod migrate;
 pub mod reads;
@@ -21,6 +22,7 @@ mod transact;
 mod webhooks;
 
 pub use connect::{Connection, Store};
+pub use dead_letters::DeadLetterItem;
 pub use error::{Disposition, StoreError};
 pub use migrate::migrate;
 pub use snapshot::{Answer, Stage};

@@ -147,6 +147,6 @@ diesel::table! {
         first_failed_at -> Timestamptz,
         dead_at -> Timestamptz,
         status -> Text,
-        envelope -> Jsonb,
+        envelope -> Text,
     }
 }

@@ -119,8 +119,10 @@ impl Stage {
         let Self { run_id, mut client, mut writer, rows, quarantined } = self;
         writer.as_mut().finish().await.map_err(|e| StoreError::from_postgres("end the staging", e))?;
         drop(writer);
-        let transaction = client.transaction().await.map_err(|e| StoreError::from_postgres("apply a pull", e))?;
-        let applying = Applying { transaction: &transaction, run_id, answer: &answer, quarantined: &quarantined };
+        let transaction =
+            client.transaction().await.map_err(|e| StoreError::from_postgres("apply a pull", e))?;
+        let applying =
+            Applying { transaction: &transaction, run_id, answer: &answer, quarantined: &quarantined };
         let counts = applying.run(rows).await?;
         transaction.commit().await.map_err(|e| StoreError::from_postgres("commit a pull", e))?;
         Ok(counts)

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use deadpool_postgres::Transaction;
+use deadpool_postgres::{Object, Transaction};
 
 use crate::{Store, StoreError};
 
@@ -13,31 +13,44 @@ const ATTEMPTS: u32 = 10;
 /// Advisory lock between webhook applies (shared) and the apply of a snapshot (exclusive).
 pub(crate) const APPLY_LOCK: i64 = 7_205_001;
 
-impl Store {
-    /// Runs `work` in a transaction called `name`; commits when it succeeds.
-    pub(crate) async fn transact<T>(
+/// The work of a transaction. A trait and not a closure, so that the future is known to be `Send`.
+pub(crate) trait Work: Sync {
+    /// Name of the transaction in logs and errors.
+    const NAME: &'static str;
+    /// What it yields.
+    type Output: Send;
+
+    /// Everything between `BEGIN` and `COMMIT`.
+    fn run(
         &self,
-        name: &'static str,
-        work: impl AsyncFn(&Transaction<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        transaction: &Transaction<'_>,
+    ) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
+}
+
+impl Store {
+    /// Does `work` in a transaction; commits when it succeeds.
+    pub(crate) async fn transact<W: Work>(&self, work: W) -> Result<W::Output, StoreError> {
         let mut client = self.writer().await?;
         let began = Instant::now();
         for attempt in 1.. {
-            let transaction = client.transaction().await.map_err(|e| StoreError::from_postgres(name, e))?;
-            let result = match work(&transaction).await {
-                Ok(value) => transaction.commit().await.map(|()| value).map_err(|e| StoreError::from_postgres(name, e)),
-                Err(error) => Err(error),
-            };
+            let result = attempt_once(&mut client, &work).await;
             match result {
                 Err(StoreError::Contention { .. }) if attempt < ATTEMPTS => {
-                    tracing::debug!(name, attempt, "transactions met, trying again");
+                    tracing::debug!(name = W::NAME, attempt, "transactions met, trying again");
                 }
                 result => {
-                    tracing::trace!(name, attempt, elapsed = ?began.elapsed(), "transaction ended");
+                    tracing::trace!(name = W::NAME, attempt, elapsed = ?began.elapsed(), "transaction ended");
                     return result;
                 }
             }
         }
         unreachable!("the last attempt returns")
     }
+}
+
+async fn attempt_once<W: Work>(client: &mut Object, work: &W) -> Result<W::Output, StoreError> {
+    let transaction = client.transaction().await.map_err(|e| StoreError::from_postgres(W::NAME, e))?;
+    let value = work.run(&transaction).await?;
+    transaction.commit().await.map_err(|e| StoreError::from_postgres(W::NAME, e))?;
+    Ok(value)
 }

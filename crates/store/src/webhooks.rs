@@ -16,7 +16,11 @@ use premise_domain::{
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::{Store, StoreError, apply::APPLY_EVENTS, transact::APPLY_LOCK};
+use crate::{
+    Store, StoreError,
+    apply::APPLY_EVENTS,
+    transact::{APPLY_LOCK, Work},
+};
 
 /// A delivery to apply.
 #[derive(Debug, Clone)]
@@ -90,11 +94,27 @@ impl Store {
         if items.is_empty() {
             return Ok(Vec::new());
         }
-        self.transact("apply webhooks", async |transaction| apply(transaction, items).await).await
+        self.transact(ApplyWebhooks { items }).await
     }
 }
 
-async fn apply(transaction: &Transaction<'_>, items: &[WebhookItem]) -> Result<Vec<WebhookOutcome>, StoreError> {
+struct ApplyWebhooks<'a> {
+    items: &'a [WebhookItem],
+}
+
+impl Work for ApplyWebhooks<'_> {
+    const NAME: &'static str = "apply webhooks";
+    type Output = Vec<WebhookOutcome>;
+
+    async fn run(&self, transaction: &Transaction<'_>) -> Result<Self::Output, StoreError> {
+        apply(transaction, self.items).await
+    }
+}
+
+async fn apply(
+    transaction: &Transaction<'_>,
+    items: &[WebhookItem],
+) -> Result<Vec<WebhookOutcome>, StoreError> {
     let lock = transaction.execute("SELECT pg_advisory_xact_lock_shared($1)", &[&APPLY_LOCK]).await;
     lock.map_err(|e| StoreError::from_postgres("lock for apply", e))?;
     let fresh = fresh_items(transaction, items).await?;
@@ -221,8 +241,10 @@ async fn fill_inbox(
     fresh: &[usize],
     outcomes: &[WebhookOutcome],
 ) -> Result<(), StoreError> {
-    let done: Vec<usize> = fresh.iter().copied().filter(|at| outcomes[*at] != WebhookOutcome::Incomplete).collect();
-    let column = |pick: fn(&WebhookItem) -> &[u8]| -> Vec<&[u8]> { done.iter().map(|at| pick(&items[*at])).collect() };
+    let done: Vec<usize> =
+        fresh.iter().copied().filter(|at| outcomes[*at] != WebhookOutcome::Incomplete).collect();
+    let column =
+        |pick: fn(&WebhookItem) -> &[u8]| -> Vec<&[u8]> { done.iter().map(|at| pick(&items[*at])).collect() };
     let keys = column(|item| &item.idempotency_key);
     let deliveries: Vec<Uuid> = done.iter().map(|at| items[*at].delivery_id).collect();
     let webhook_ids: Vec<Option<&str>> = done.iter().map(|at| items[*at].webhook_id.as_deref()).collect();
@@ -248,6 +270,7 @@ async fn query(
     statement: &str,
     parameters: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
-    let prepared = transaction.prepare_cached(statement).await.map_err(|e| StoreError::from_postgres(context, e))?;
+    let prepared =
+        transaction.prepare_cached(statement).await.map_err(|e| StoreError::from_postgres(context, e))?;
     transaction.query(&prepared, parameters).await.map_err(|e| StoreError::from_postgres(context, e))
 }

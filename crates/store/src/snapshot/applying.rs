@@ -64,7 +64,9 @@ impl Applying<'_> {
         let raws: Vec<&str> = self.quarantined.iter().map(|row| row.raw.as_str()).collect();
         let statement = "INSERT INTO quarantined_rows (run_id, premise_id, errors, raw)
             SELECT $1, * FROM unnest($2::bigint[], $3::jsonb[], $4::text[])";
-        self.query("keep quarantined rows", statement, &[&self.run_id, &premises, &errors, &raws]).await.map(drop)
+        self.query("keep quarantined rows", statement, &[&self.run_id, &premises, &errors, &raws])
+            .await
+            .map(drop)
     }
 
     async fn count_missing(&self) -> Result<i64, StoreError> {
@@ -130,13 +132,16 @@ impl Applying<'_> {
         let statement = "INSERT INTO watermarks (source, watermark_at, run_id) VALUES ('ppb', $2, $1)
             ON CONFLICT (source) DO UPDATE SET watermark_at = excluded.watermark_at, run_id = excluded.run_id
             WHERE excluded.watermark_at > watermarks.watermark_at";
-        self.query("move the watermark", statement, &[&self.run_id, &floor_to_micros(watermark)]).await.map(drop)
+        self.query("move the watermark", statement, &[&self.run_id, &floor_to_micros(watermark)])
+            .await
+            .map(drop)
     }
 
     /// Ends the run in the transaction of its rows. A run that is not running any more was taken
     /// away, and its rows must not be applied.
     async fn finish_run(&self, counts: &RunCounts) -> Result<(), StoreError> {
-        let statement = "UPDATE sync_runs SET status = 'succeeded', phase = 'done', finished_at = clock_timestamp(),
+        let statement =
+            "UPDATE sync_runs SET status = 'succeeded', phase = 'done', finished_at = clock_timestamp(),
                 heartbeat_at = clock_timestamp(), rows = $2, counts = $3, reflects_at = $4, evidence = $5,
                 fallback_reason = $6
             WHERE id = $1 AND status = 'running' RETURNING 1";

@@ -1,0 +1,160 @@
+//! Webhooks against a real register: order, repeats, partial statements, all or nothing.
+
+use crate::support::{Register, deleted, delivery, row, updated};
+use premise_store::WebhookOutcome::{
+    Created, Deleted, Duplicate, Incomplete, Reinstated, Stale, Unchanged, Updated,
+};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+const T1: &str = "2026-01-01T10:00:00Z";
+const T2: &str = "2026-01-01T10:00:01Z";
+const T3: &str = "2026-01-01T10:00:02Z";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_event_never_overwrites_a_newer_one() {
+    let register = Register::empty().await;
+    let outcomes = register.store.apply_webhooks(&[delivery(&updated(1, T2, "NEW"))]).await.unwrap();
+    assert_eq!(outcomes, [Created]);
+    let outcomes = register.store.apply_webhooks(&[delivery(&updated(1, T1, "OLD"))]).await.unwrap();
+    assert_eq!(outcomes, [Stale]);
+    assert_eq!(register.name(1).await.as_deref(), Some("NEW"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_changes_nothing_and_is_counted() {
+    let register = Register::empty().await;
+    let body = updated(1, T1, "A");
+    let first = delivery(&body);
+    assert_eq!(register.store.apply_webhooks(&[first.clone()]).await.unwrap(), [Created]);
+    let before = register.number("SELECT xmin::text::bigint FROM premises").await;
+    // The broker delivers the first again, PPB sends the body again, twice in one batch.
+    let again = [first, delivery(&body), delivery(&body)];
+    assert_eq!(register.store.apply_webhooks(&again).await.unwrap(), [Duplicate; 3]);
+    assert_eq!(register.number("SELECT xmin::text::bigint FROM premises").await, before);
+    assert_eq!(register.number("SELECT count(*) FROM premise_changes").await, 1);
+    assert_eq!(register.number("SELECT sum(repeats) FROM inbox").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_keeps_the_order_of_one_premise() {
+    let register = Register::empty().await;
+    let ward = json!({"action": "updated", "timestamp": T2, "data": {"premiseid": 1, "ward": "KAMAGUT"}});
+    let county = json!({"action": "updated", "timestamp": T3, "data": {"premiseid": 1, "county": "Nairobi"}});
+    let batch =
+        [delivery(&updated(1, T1, "A")), delivery(&ward), delivery(&updated(2, T1, "B")), delivery(&county)];
+    assert_eq!(register.store.apply_webhooks(&batch).await.unwrap(), [Created, Updated, Created, Updated]);
+    let row = register
+        .sql
+        .query_one("SELECT name, ward, county FROM premises WHERE premise_id = 1", &[])
+        .await
+        .unwrap();
+    assert_eq!(
+        (row.get::<_, &str>(0), row.get::<_, &str>(1), row.get::<_, &str>(2)),
+        ("A", "KAMAGUT", "Nairobi")
+    );
+    assert_eq!(register.number("SELECT count(*) FROM premise_changes WHERE premise_id = 1").await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_absent_field_keeps_its_value_and_null_clears_it() {
+    let register = Register::empty().await;
+    register.pull("2025-12-31T00:00:00Z", &[row(1, "A")]).await;
+    let clear = json!({"action": "updated", "timestamp": T1, "data": {"premiseid": 1, "county": null}});
+    assert_eq!(register.store.apply_webhooks(&[delivery(&clear)]).await.unwrap(), [Updated]);
+    let statement = "SELECT name, county, license_validity::text FROM premises";
+    let row = register.sql.query_one(statement, &[]).await.unwrap();
+    assert_eq!(row.get::<_, &str>(0), "A");
+    assert_eq!(row.get::<_, Option<&str>>(1), None);
+    assert_eq!(row.get::<_, &str>(2), "2026-12-31");
+    let change = register
+        .sql
+        .query_one("SELECT old_values, new_values FROM premise_changes WHERE kind = 'updated'", &[]);
+    let change = change.await.unwrap();
+    assert_eq!(change.get::<_, serde_json::Value>(0), json!({"county": "Nairobi"}));
+    assert_eq!(change.get::<_, serde_json::Value>(1), json!({"county": null}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_of_an_unknown_unnamed_premise_is_incomplete_and_leaves_no_trace() {
+    let register = Register::empty().await;
+    let body = json!({"action": "updated", "timestamp": T1, "data": {"premiseid": 9, "county": "Nairobi"}});
+    let outcomes =
+        register.store.apply_webhooks(&[delivery(&body), delivery(&updated(1, T1, "A"))]).await.unwrap();
+    assert_eq!(outcomes, [Incomplete, Created]);
+    assert_eq!(register.number("SELECT count(*) FROM premises").await, 1);
+    assert_eq!(register.number("SELECT count(*) FROM inbox").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_is_kept_as_tombstone_until_something_newer_revives_it() {
+    let register = Register::empty().await;
+    let mut outcomes = Vec::new();
+    for body in [
+        updated(1, T1, "A"),
+        deleted(1, T2),
+        updated(1, T1, "LATE"),
+        json!({"action": "updated", "timestamp": T2, "data": {"premiseid": 1, "premisename": "SAME INSTANT"}}),
+        updated(1, T3, "BACK"),
+        deleted(7, T1),
+    ] {
+        outcomes.extend(register.store.apply_webhooks(&[delivery(&body)]).await.unwrap());
+    }
+    assert_eq!(outcomes, [Created, Deleted, Stale, Stale, Reinstated, Deleted]);
+    assert_eq!(register.name(1).await.as_deref(), Some("BACK"));
+    assert_eq!(register.number("SELECT count(*) FROM premises WHERE is_tombstone").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn equal_content_moves_the_rank_and_writes_no_change() {
+    let register = Register::empty().await;
+    register.store.apply_webhooks(&[delivery(&updated(1, T1, "A"))]).await.unwrap();
+    assert_eq!(register.store.apply_webhooks(&[delivery(&updated(1, T3, "A"))]).await.unwrap(), [Unchanged]);
+    assert_eq!(register.number("SELECT count(*) FROM premise_changes").await, 1);
+    assert_eq!(register.store.apply_webhooks(&[delivery(&updated(1, T2, "B"))]).await.unwrap(), [Stale]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn locally_owned_columns_survive() {
+    let register = Register::empty().await;
+    register.store.apply_webhooks(&[delivery(&updated(1, T1, "A"))]).await.unwrap();
+    register.sql.execute("UPDATE premises SET gln = '6161234567890', notes = 'n'", &[]).await.unwrap();
+    register.store.apply_webhooks(&[delivery(&updated(1, T2, "B"))]).await.unwrap();
+    register.pull("2026-03-01T00:00:00Z", &[row(1, "C")]).await;
+    assert_eq!(register.name(1).await.as_deref(), Some("C"));
+    assert_eq!(
+        register.number("SELECT count(*) FROM premises WHERE gln = '6161234567890' AND notes = 'n'").await,
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_batches_about_the_same_unknown_premises_agree() {
+    let register = Register::empty().await;
+    let mut tasks = JoinSet::new();
+    // Strides without a factor in common with 20 visit every premise.
+    for (worker, stride) in [1_i64, 3, 7, 9, 11, 13, 17, 19].into_iter().enumerate() {
+        let store = register.store.clone();
+        tasks.spawn(async move {
+            for round in 0..10_i64 {
+                // Every worker states every premise, in an order of its own, and repeats one shared body.
+                let batch: Vec<_> = (0..20)
+                    .map(|n| {
+                        let id = 1 + (n * stride + round) % 20;
+                        let timestamp = format!("2026-01-01T10:{:02}:{:02}Z", round, worker);
+                        delivery(&updated(id, &timestamp, &format!("{round}-{worker}")))
+                    })
+                    .chain([delivery(&updated(99, T1, "SHARED"))])
+                    .collect();
+                store.apply_webhooks(&batch).await.unwrap();
+            }
+        });
+    }
+    while let Some(result) = tasks.join_next().await {
+        result.unwrap();
+    }
+    assert_eq!(register.number("SELECT count(*) FROM premises WHERE name = '9-7'").await, 20);
+    assert_eq!(register.number("SELECT count(*) FROM premise_changes WHERE kind = 'created'").await, 21);
+    assert_eq!(register.number("SELECT count(*) FROM inbox WHERE premise_id = 99").await, 1);
+    assert_eq!(register.number("SELECT repeats::bigint FROM inbox WHERE premise_id = 99").await, 79);
+}

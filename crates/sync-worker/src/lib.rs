@@ -1,0 +1,91 @@
+//! Takes verified webhooks from the broker and applies them to the register.
+//!
+//! `Delivery → Observation → Applied → Verdict`: a delivery is read ([`reading`]), a batch is
+//! applied in one transaction ([`applying`]), and the verdict tells the broker crate what to do.
+//! What is given up ends in `premise.webhooks.v1.dlq` and from there in Postgres ([`archiving`]).
+//!
+//! Invariants:
+//! * A delivery is acknowledged after its effect is committed.
+//! * Killed anywhere, nothing is lost and nothing is applied twice: the broker delivers again, the
+//!   inbox recognises it.
+//! * Infrastructure faults spend no attempt.
+
+mod applying;
+mod archiving;
+mod config;
+mod metrics;
+mod reading;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::{join, join_all};
+use premise_broker::{BrokerConfig, Consumer, ConsumerOptions, Publisher, WorkQueue};
+use premise_runtime::{Service, Settings, Shutdown, settings::DatabaseSettings};
+use premise_store::Store;
+use prometheus::Registry;
+
+pub use config::WorkerConfig;
+
+use self::{applying::ApplyWebhooks, archiving::ArchiveDeadLetters, metrics::Metrics};
+
+/// The worker: consumers of webhooks and the archiver of dead letters.
+pub struct SyncWorker {
+    publisher: Publisher,
+    webhooks: Vec<Consumer>,
+    dead_letters: Consumer,
+    apply: ApplyWebhooks,
+    archive: ArchiveDeadLetters,
+}
+
+/// Builds the worker from the sections `worker`, `broker` and `database`.
+#[expect(clippy::unused_async, reason = "every service is built the same way")]
+pub async fn build(settings: &mut Settings, registry: &Registry) -> anyhow::Result<Arc<dyn Service>> {
+    let config: WorkerConfig = settings.section("worker")?;
+    let broker: BrokerConfig = settings.section("broker")?;
+    let database: DatabaseSettings = settings.section("database")?;
+    let metrics = Arc::new(Metrics::register(registry)?);
+    // One connection per consumer and one for the archiver.
+    let store = Store::connect(database.url.expose(), config.consumers + 1)?;
+    let publisher = Publisher::start(&broker, "sync-worker");
+    let consumer = |queue| {
+        let options = ConsumerOptions {
+            max_batch: config.max_batch,
+            prefetch: config.prefetch,
+            ..ConsumerOptions::new(queue, "sync-worker")
+        };
+        Consumer::new(&broker, options, publisher.clone())
+    };
+    Ok(Arc::new(SyncWorker {
+        webhooks: (0..config.consumers).map(|_| consumer(WorkQueue::Webhooks)).collect(),
+        dead_letters: consumer(WorkQueue::WebhookDeadLetters),
+        apply: ApplyWebhooks { store: store.clone(), metrics: metrics.clone() },
+        archive: ArchiveDeadLetters { store, metrics },
+        publisher,
+    }))
+}
+
+#[async_trait]
+impl Service for SyncWorker {
+    fn name(&self) -> &'static str {
+        "sync-worker"
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        for consumer in self.webhooks.iter().chain([&self.dead_letters]) {
+            consumer.readiness().check().map_err(|reason| reason.to_string())?;
+        }
+        Ok(())
+    }
+
+    async fn run(self: Arc<Self>, shutdown: Shutdown) -> anyhow::Result<()> {
+        let webhooks = join_all(self.webhooks.iter().map(|c| c.run(&self.apply, shutdown.draining())));
+        let dead_letters = self.dead_letters.run(&self.archive, shutdown.draining());
+        tokio::select! {
+            _ = join(webhooks, dead_letters) => {}
+            () = shutdown.cancelled() => {}
+        }
+        self.publisher.close().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+//! From a delivery to something that can be applied, or to the reason why it never can.
+
+use premise_broker::{Delivery, Verdict};
+use premise_domain::{
+    envelope::Envelope,
+    observation::Observation,
+    webhook::{InvalidWebhook, WebhookEvent},
+};
+use premise_store::WebhookItem;
+
+/// Reads a delivery. What cannot be read now cannot be read later either: a poison message.
+pub(crate) fn read(delivery: &Delivery) -> Result<WebhookItem, Verdict> {
+    let envelope: Envelope = serde_json::from_slice(delivery.body())
+        .map_err(|error| poison("malformed_envelope", format!("the message is no envelope: {error}")))?;
+    let mut idempotency_key = [0; 32];
+    hex_decode(&envelope.idempotency_key, &mut idempotency_key)
+        .ok_or_else(|| poison("malformed_envelope", "the idempotency key is no SHA-256 in hex".to_owned()))?;
+    let event = WebhookEvent::parse(&envelope.body).map_err(|error| match &error {
+        InvalidWebhook::Malformed(_) => poison("malformed", error.to_string()),
+        InvalidWebhook::Invalid(_) => poison("invalid", error.to_string()),
+    })?;
+    let (action, webhook_id) = (event.action, event.webhook_id.clone());
+    let observation = Observation::of_event(event, envelope.received_at, envelope.delivery_id)
+        .map_err(|error| poison("future_timestamp", error.to_string()))?;
+    Ok(WebhookItem {
+        observation,
+        idempotency_key,
+        delivery_id: envelope.delivery_id,
+        webhook_id,
+        action,
+        received_at: envelope.received_at,
+    })
+}
+
+fn poison(reason: &'static str, detail: String) -> Verdict {
+    Verdict::DeadLetter { reason, detail }
+}
+
+fn hex_decode(text: &str, into: &mut [u8; 32]) -> Option<()> {
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (byte, at) in into.iter_mut().zip((0..64).step_by(2)) {
+        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{DateTime, Utc};
+    use premise_domain::signature::idempotency_key;
+    use uuid::Uuid;
+
+    fn reason(body: Vec<u8>) -> &'static str {
+        match read(&Delivery::fabricated(body, &[])) {
+            Err(Verdict::DeadLetter { reason, .. }) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn envelope(body: &str) -> Envelope {
+        Envelope {
+            delivery_id: Uuid::nil(),
+            received_at: "2026-01-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap(),
+            idempotency_key: idempotency_key(body.as_bytes()),
+            key_id: "current".into(),
+            remote_addr: "127.0.0.1".into(),
+            traceparent: None,
+            body: body.into(),
+        }
+    }
+
+    fn wrapped(body: &str) -> Vec<u8> {
+        serde_json::to_vec(&envelope(body)).unwrap()
+    }
+
+    #[test]
+    fn reads_a_delivery() {
+        let body = r#"{"action":"deleted","timestamp":"2025-12-31T10:00:00Z","data":{"premiseid":1}}"#;
+        let item = read(&Delivery::fabricated(wrapped(body), &[])).unwrap();
+        assert_eq!(item.observation.premise_id.get(), 1);
+        assert!(item.observation.content.is_none());
+    }
+
+    #[test]
+    fn every_poison_has_its_reason() {
+        assert_eq!(reason(b"nonsense".to_vec()), "malformed_envelope");
+        assert_eq!(reason(wrapped("{")), "malformed");
+        assert_eq!(reason(wrapped("{}")), "invalid");
+        let future = r#"{"action":"deleted","timestamp":"2026-01-01T01:00:00Z","data":{"premiseid":1}}"#;
+        assert_eq!(reason(wrapped(future)), "future_timestamp");
+        let odd = Envelope { idempotency_key: "é".repeat(32), ..envelope("{}") };
+        assert_eq!(reason(serde_json::to_vec(&odd).unwrap()), "malformed_envelope");
+    }
+}
