@@ -6,11 +6,14 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool that talks to a terminal")]
 
 mod cargo;
+mod down;
 mod say;
 mod signals;
+mod status;
 mod summary;
 mod test;
 mod tidy;
+mod up;
 mod workspace;
 
 use std::ffi::OsString;
@@ -28,6 +31,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Start the whole system here: servers, simulator, services, first full sync.
+    Up(up::Options),
+    /// Stop what `up` has started.
+    Down,
+    /// Tell whether the stack runs, where, and how each process is.
+    Status,
     /// Run every test against private servers; arguments go to `cargo test`.
     Test {
         /// As for `cargo test`: `-p store`, a test's name, `-- --nocapture`.
@@ -53,6 +62,9 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn run(task: Task) -> anyhow::Result<ExitCode> {
     match task {
+        Task::Up(options) => up::run(options).await,
+        Task::Down => down::run().await,
+        Task::Status => status::run().await,
         Task::Test { arguments } => test::run(arguments).await,
         Task::Tidy => tidy::run(),
     }

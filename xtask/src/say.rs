@@ -14,3 +14,8 @@ pub(crate) fn error(line: &str) {
 pub(crate) fn answer(line: &str) {
     println!("{line}");
 }
+
+/// The output of another program, as it is.
+pub(crate) fn raw(text: &str) {
+    eprintln!("{text}");
+}

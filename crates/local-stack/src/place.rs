@@ -70,6 +70,11 @@ impl Place {
         Ok(read(state)?.and_then(|record| record.owner))
     }
 
+    /// Everything that the owner of the state folder has started, by name; some may have ended.
+    pub fn processes(state: &Path) -> Result<BTreeMap<String, ProcessId>, Error> {
+        Ok(read(state)?.unwrap_or_default().processes)
+    }
+
     /// Ends and removes what a dead owner has left below `state`; nothing when it still runs.
     pub fn clean_up_after_dead_owner(state: &Path) -> Result<(), Error> {
         if !state.exists() {
