@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool that talks to a terminal")]
 
 mod cargo;
+mod ci;
 mod down;
 mod say;
 mod signals;
@@ -43,6 +44,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Run all checks and all tests, as continuous integration does.
+    Ci,
     /// Check what the compiler does not: who uses whom, the top level, the opening of every file.
     Tidy,
 }
@@ -67,5 +70,6 @@ async fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Status => status::run().await,
         Task::Test { arguments } => test::run(arguments).await,
         Task::Tidy => tidy::run(),
+        Task::Ci => ci::run().await,
     }
 }
