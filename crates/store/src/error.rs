@@ -59,7 +59,9 @@ impl StoreError {
     /// What to do about it.
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Unavailable { .. } | Self::Contention { .. } | Self::SchemaBehind { .. } => Disposition::Unavailable,
+            Self::Unavailable { .. } | Self::Contention { .. } | Self::SchemaBehind { .. } => {
+                Disposition::Unavailable
+            }
             Self::InvalidUrl | Self::Refused { .. } | Self::RunTakenAway(_) | Self::Migration(_) => {
                 Disposition::Rejected
             }
@@ -68,7 +70,10 @@ impl StoreError {
 
     pub(crate) fn from_postgres(context: &'static str, error: tokio_postgres::Error) -> Self {
         match error.code() {
-            Some(code) if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED => {
+            Some(code)
+                if *code == SqlState::T_R_SERIALIZATION_FAILURE
+                    || *code == SqlState::T_R_DEADLOCK_DETECTED =>
+            {
                 Self::Contention { context }
             }
             Some(code) if !is_infrastructure(code) => Self::Refused { context, source: error.into() },
@@ -76,11 +81,9 @@ impl StoreError {
         }
     }
 
+    /// No connection could be had: whatever the reason, no statement is to blame.
     pub(crate) fn from_pool(context: &'static str, error: PoolError) -> Self {
-        match error {
-            PoolError::Backend(error) => Self::from_postgres(context, error),
-            other => Self::Unavailable { context, source: other.into() },
-        }
+        Self::Unavailable { context, source: error.into() }
     }
 
     pub(crate) fn from_diesel(context: &'static str, error: diesel::result::Error) -> Self {
@@ -112,7 +115,9 @@ mod tests {
         for code in [SqlState::ADMIN_SHUTDOWN, SqlState::TOO_MANY_CONNECTIONS, SqlState::DISK_FULL] {
             assert!(is_infrastructure(&code), "{code:?}");
         }
-        for code in [SqlState::UNIQUE_VIOLATION, SqlState::NOT_NULL_VIOLATION, SqlState::UNTRANSLATABLE_CHARACTER] {
+        for code in
+            [SqlState::UNIQUE_VIOLATION, SqlState::NOT_NULL_VIOLATION, SqlState::UNTRANSLATABLE_CHARACTER]
+        {
             assert!(!is_infrastructure(&code), "{code:?}");
         }
     }

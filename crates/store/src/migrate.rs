@@ -41,7 +41,9 @@ pub(crate) async fn check_schema(connection: &mut AsyncPgConnection) -> Result<(
         diesel::sql_query("SELECT version FROM __diesel_schema_migrations").load(connection).await;
     let applied: BTreeSet<String> = match applied {
         Ok(rows) => rows.into_iter().map(|row| row.version).collect(),
-        Err(diesel::result::Error::DatabaseError(diesel::result::DatabaseErrorKind::Unknown, _)) => BTreeSet::new(),
+        Err(diesel::result::Error::DatabaseError(diesel::result::DatabaseErrorKind::Unknown, _)) => {
+            BTreeSet::new()
+        }
         Err(error) => return Err(StoreError::from_diesel("check the schema", error)),
     };
     let missing: Vec<String> = known_versions()?.difference(&applied).cloned().collect();

@@ -159,7 +159,11 @@ pub async fn find(connection: &mut AsyncPgConnection, id: Uuid) -> Result<Option
 }
 
 fn one(context: &'static str, found: QueryResult<Record>) -> Result<Option<SyncRun>, StoreError> {
-    found.optional().map_err(|error| StoreError::from_diesel(context, error))?.map(TryInto::try_into).transpose()
+    found
+        .optional()
+        .map_err(|error| StoreError::from_diesel(context, error))?
+        .map(TryInto::try_into)
+        .transpose()
 }
 
 /// A page of runs, newest first, and how many there are. `page` counts from 1.
@@ -184,16 +188,17 @@ pub async fn list(
 
 /// Begins a queued run; `None` when it is not queued any more.
 pub async fn claim(connection: &mut AsyncPgConnection, id: Uuid) -> Result<Option<SyncRun>, StoreError> {
-    let claimed = diesel::update(sync_runs::table.find(id).filter(sync_runs::status.eq(RunStatus::Queued.as_str())))
-        .set((
-            sync_runs::status.eq(RunStatus::Running.as_str()),
-            sync_runs::started_at.eq(diesel::dsl::now),
-            sync_runs::heartbeat_at.eq(diesel::dsl::now),
-            sync_runs::phase.eq("fetching"),
-        ))
-        .returning(Record::as_returning())
-        .get_result(connection)
-        .await;
+    let claimed =
+        diesel::update(sync_runs::table.find(id).filter(sync_runs::status.eq(RunStatus::Queued.as_str())))
+            .set((
+                sync_runs::status.eq(RunStatus::Running.as_str()),
+                sync_runs::started_at.eq(diesel::dsl::now),
+                sync_runs::heartbeat_at.eq(diesel::dsl::now),
+                sync_runs::phase.eq("fetching"),
+            ))
+            .returning(Record::as_returning())
+            .get_result(connection)
+            .await;
     one("claim a run", claimed)
 }
 
@@ -293,7 +298,8 @@ pub async fn abandon_dead(
             sync_runs::status.eq(RunStatus::Abandoned.as_str()),
             sync_runs::finished_at.eq(now),
             sync_runs::error_code.eq("abandoned"),
-            sync_runs::error_message.eq("The process that ran it ended before the run did; nothing was applied."),
+            sync_runs::error_message
+                .eq("The process that ran it ended before the run did; nothing was applied."),
         ))
         .returning(sync_runs::id)
         .get_results(connection)

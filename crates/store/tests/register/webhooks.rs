@@ -26,7 +26,7 @@ async fn a_repeat_changes_nothing_and_is_counted() {
     let register = Register::empty().await;
     let body = updated(1, T1, "A");
     let first = delivery(&body);
-    assert_eq!(register.store.apply_webhooks(&[first.clone()]).await.unwrap(), [Created]);
+    assert_eq!(register.store.apply_webhooks(std::slice::from_ref(&first)).await.unwrap(), [Created]);
     let before = register.number("SELECT xmin::text::bigint FROM premises").await;
     // The broker delivers the first again, PPB sends the body again, twice in one batch.
     let again = [first, delivery(&body), delivery(&body)];
@@ -141,7 +141,7 @@ async fn concurrent_batches_about_the_same_unknown_premises_agree() {
                 let batch: Vec<_> = (0..20)
                     .map(|n| {
                         let id = 1 + (n * stride + round) % 20;
-                        let timestamp = format!("2026-01-01T10:{:02}:{:02}Z", round, worker);
+                        let timestamp = format!("2026-01-01T10:{round:02}:{worker:02}Z");
                         delivery(&updated(id, &timestamp, &format!("{round}-{worker}")))
                     })
                     .chain([delivery(&updated(99, T1, "SHARED"))])

@@ -1,0 +1,145 @@
+//! One worker's world: a register, queues, and PPB's side of the queue.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::{StreamExt, stream};
+use lapin::options::QueueDeclareOptions;
+use premise_broker::{BrokerConfig, Outgoing, Publisher, Route, WorkQueue};
+use premise_domain::{envelope::Envelope, signature::idempotency_key};
+use premise_testkit::{QueuePrefix, ServiceCommand, TestDatabase, wait_until};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+const SOON: Duration = Duration::from_secs(60);
+
+pub(crate) struct Site {
+    publisher: Publisher,
+    sql: tokio_postgres::Client,
+    database: TestDatabase,
+    prefix: QueuePrefix,
+}
+
+impl Site {
+    pub(crate) async fn new() -> Self {
+        let database = TestDatabase::create().await;
+        premise_store::migrate(database.url()).await.unwrap();
+        let prefix = QueuePrefix::new();
+        let config = BrokerConfig {
+            url: prefix.broker_url().parse().unwrap(),
+            queue_prefix: prefix.as_str().to_owned(),
+            ..BrokerConfig::default()
+        };
+        premise_broker::declare(&config).await.unwrap();
+        let publisher = Publisher::start(&config, "test");
+        publisher.readiness().ready().await;
+        let sql = database.connect().await;
+        Self { publisher, sql, database, prefix }
+    }
+
+    pub(crate) fn worker(&self) -> ServiceCommand {
+        ServiceCommand::new("sync-worker")
+            .env("PREMISE__DATABASE__URL", self.database.url())
+            .env("PREMISE__BROKER__URL", self.prefix.broker_url())
+            .env("PREMISE__BROKER__QUEUE_PREFIX", self.prefix.as_str())
+            .env("PREMISE__ADMIN__BIND", "127.0.0.1:0")
+    }
+
+    pub(crate) fn envelope(&self, body: &Value) -> String {
+        let body = body.to_string();
+        let envelope = Envelope {
+            delivery_id: Uuid::now_v7(),
+            received_at: Utc::now(),
+            idempotency_key: idempotency_key(body.as_bytes()),
+            key_id: "current".into(),
+            remote_addr: "127.0.0.1".into(),
+            traceparent: None,
+            body,
+        };
+        serde_json::to_string(&envelope).unwrap()
+    }
+
+    pub(crate) async fn publish(&self, body: &Value) {
+        self.publish_raw(&self.envelope(body)).await;
+    }
+
+    pub(crate) async fn publish_raw(&self, text: &str) {
+        let message = Outgoing::json(Route::to(WorkQueue::Webhooks), text.to_owned());
+        self.publisher.publish(message).await.unwrap();
+    }
+
+    pub(crate) async fn publish_many(&self, bodies: impl Iterator<Item = Value>) {
+        stream::iter(bodies).for_each_concurrent(64, async |body| self.publish(&body).await).await;
+    }
+
+    pub(crate) async fn number(&self, statement: &str) -> i64 {
+        self.sql.query_one(statement, &[]).await.unwrap().get(0)
+    }
+
+    pub(crate) async fn text(&self, statement: &str) -> String {
+        self.sql.query_one(statement, &[]).await.unwrap().get(0)
+    }
+
+    pub(crate) async fn until(&self, statement: &str, number: i64) {
+        let what = format!("{statement} = {number}");
+        wait_until(SOON, &what, async || self.number(statement).await == number).await;
+    }
+
+    pub(crate) async fn until_at_least(&self, statement: &str, number: i64) {
+        let what = format!("{statement} >= {number}");
+        wait_until(SOON, &what, async || self.number(statement).await >= number).await;
+    }
+
+    /// Lets nobody into the database and cuts everyone but this test off.
+    pub(crate) async fn shut_database(&self) {
+        self.allow_connections(false).await;
+        let name = self.database.name();
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()";
+        self.sql.query(cut, &[&name]).await.unwrap();
+    }
+
+    pub(crate) async fn open_database(&self) {
+        self.allow_connections(true).await;
+    }
+
+    /// Only from another database can a database be shut.
+    async fn allow_connections(&self, allow: bool) {
+        let server = std::env::var("PREMISE_TEST_DATABASE_URL").unwrap();
+        let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let name = self.database.name();
+        client.batch_execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allow}")).await.unwrap();
+    }
+
+    /// Nothing waits, is unacknowledged or was given up: a passive declaration tells what is ready,
+    /// after the consumers are gone or idle.
+    pub(crate) async fn assert_queues_empty(&self) {
+        let connection =
+            lapin::Connection::connect(self.prefix.broker_url(), lapin::ConnectionProperties::default());
+        let channel = connection.await.unwrap().create_channel().await.unwrap();
+        for queue in ["premise.webhooks.v1", "premise.webhooks.v1.wait.2s", "premise.webhooks.v1.dlq"] {
+            let name = self.prefix.name(queue);
+            let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+            let declared = channel
+                .queue_declare(name.as_str().into(), passive, lapin::types::FieldTable::default())
+                .await
+                .unwrap();
+            assert_eq!(declared.message_count(), 0, "{queue}");
+        }
+    }
+}
+
+/// Seconds after a fixed moment in the recent past.
+pub(crate) fn stamp(second: i64) -> String {
+    let day = Utc::now() - TimeDelta::hours(1);
+    let at: DateTime<Utc> = DateTime::from_timestamp(day.timestamp() + second, 0).unwrap();
+    at.to_rfc3339()
+}
+
+pub(crate) fn updated(id: i64, second: i64, name: &str) -> Value {
+    json!({"action": "updated", "timestamp": stamp(second), "data": {"premiseid": id, "premisename": name}})
+}
+
+pub(crate) fn deleted(id: i64, second: i64) -> Value {
+    json!({"action": "deleted", "timestamp": stamp(second), "data": {"premiseid": id}})
+}
