@@ -88,7 +88,7 @@ async fn killed_again_and_again_it_applies_each_delivery_once() {
 async fn a_delivery_repeated_after_its_commit_changes_nothing() {
     let site = Site::new().await;
     let _worker = site.worker().spawn().await;
-    let envelope = site.envelope(&updated(1, 1, "A"));
+    let envelope = Site::envelope(&updated(1, 1, "A"));
     site.publish_raw(&envelope).await;
     site.until("SELECT count(*) FROM inbox", 1).await;
     site.publish_raw(&envelope).await;

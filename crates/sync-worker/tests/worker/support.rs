@@ -11,7 +11,7 @@ use premise_testkit::{QueuePrefix, ServiceCommand, TestDatabase, wait_until};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 pub(crate) struct Site {
     publisher: Publisher,
@@ -45,7 +45,7 @@ impl Site {
             .env("PREMISE__ADMIN__BIND", "127.0.0.1:0")
     }
 
-    pub(crate) fn envelope(&self, body: &Value) -> String {
+    pub(crate) fn envelope(body: &Value) -> String {
         let body = body.to_string();
         let envelope = Envelope {
             delivery_id: Uuid::now_v7(),
@@ -60,7 +60,7 @@ impl Site {
     }
 
     pub(crate) async fn publish(&self, body: &Value) {
-        self.publish_raw(&self.envelope(body)).await;
+        self.publish_raw(&Self::envelope(body)).await;
     }
 
     pub(crate) async fn publish_raw(&self, text: &str) {
