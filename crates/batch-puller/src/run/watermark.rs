@@ -1,0 +1,118 @@
+//! C, up to where PPB's changes are known: what a run adds to it and what is asked for after it.
+
+use chrono::{DateTime, Utc};
+use premise_domain::sync_run::RunStatus;
+use premise_store::{
+    Store, StoreError,
+    runs::{self, SyncRun},
+};
+use serde_json::Value;
+
+use super::judge::Asked;
+use crate::rows::Tally;
+
+/// Key of a run's own watermark in its evidence.
+const EVIDENCE: &str = "watermark";
+
+/// Runs that are looked through for the last watermark.
+const LOOKED_THROUGH: i64 = 200;
+
+/// What a run knows afterwards: `min(max lastModified, r)`. What an operator's `since` skipped must still be
+/// asked for, so such a run adds nothing.
+pub(super) fn of_run(run: &SyncRun, asked: Asked, r: DateTime<Utc>, tally: &Tally) -> Option<DateTime<Utc>> {
+    match asked {
+        Asked::ChangesSince(_) if run.since.is_some() => None,
+        Asked::Everything | Asked::ChangesSince(_) => tally.last_modified.map(|at| at.min(r)),
+    }
+}
+
+/// Writes a run's watermark into its evidence.
+pub(super) fn note(evidence: &mut Value, watermark: Option<DateTime<Utc>>) {
+    if let Some(watermark) = watermark {
+        evidence[EVIDENCE] = serde_json::json!(watermark);
+    }
+}
+
+/// The greatest watermark of the last runs that succeeded. It is C or, in a long history without changes,
+/// unknown; asking for everything is then the safe way.
+pub(super) async fn known(store: &Store) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let mut connection = store.connection().await?;
+    let (last, _) = runs::list(&mut connection, 1, LOOKED_THROUGH).await?;
+    Ok(last.iter().filter_map(read).max())
+}
+
+fn read(run: &SyncRun) -> Option<DateTime<Utc>> {
+    let evidence = run.evidence.as_ref().filter(|_| run.status == RunStatus::Succeeded)?;
+    evidence.get(EVIDENCE)?.as_str()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use premise_domain::sync_run::Mode;
+    use uuid::Uuid;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn run(status: RunStatus, since: Option<DateTime<Utc>>) -> SyncRun {
+        SyncRun {
+            id: Uuid::nil(),
+            mode: Mode::Incremental,
+            status,
+            requested_by: "test".into(),
+            requested_at: DateTime::UNIX_EPOCH,
+            since,
+            dry_run: false,
+            cancel_requested: false,
+            started_at: None,
+            heartbeat_at: None,
+            finished_at: None,
+            phase: None,
+            bytes: 0,
+            rows: 0,
+            counts: None,
+            reflects_at: None,
+            evidence: None,
+            fallback_reason: None,
+            error_code: None,
+            error_message: None,
+        }
+    }
+
+    #[test]
+    fn never_runs_ahead_of_what_the_answer_reflects() {
+        let r = at("2026-01-02T00:00:00Z");
+        let tally = |text| Tally { last_modified: Some(at(text)), ..Tally::default() };
+        let scheduled = run(RunStatus::Running, None);
+        let early = of_run(&scheduled, Asked::Everything, r, &tally("2026-01-01T00:00:00Z"));
+        assert_eq!(early, Some(at("2026-01-01T00:00:00Z")));
+        assert_eq!(of_run(&scheduled, Asked::Everything, r, &tally("2026-01-02T00:00:03Z")), Some(r));
+        assert_eq!(of_run(&scheduled, Asked::ChangesSince(r), r, &Tally::default()), None);
+    }
+
+    #[test]
+    fn an_operators_time_moves_nothing() {
+        let since = at("2026-01-01T12:00:00Z");
+        let asked = run(RunStatus::Running, Some(since));
+        let tally = Tally { last_modified: Some(since), ..Tally::default() };
+        assert_eq!(of_run(&asked, Asked::ChangesSince(since), since, &tally), None);
+        assert_eq!(
+            of_run(&asked, Asked::Everything, since, &tally),
+            Some(since),
+            "a fallback saw everything"
+        );
+    }
+
+    #[test]
+    fn is_read_back_from_runs_that_succeeded() {
+        let mut evidence = serde_json::json!({});
+        note(&mut evidence, Some(at("2026-01-01T00:00:00.000001Z")));
+        let mut ended = run(RunStatus::Succeeded, None);
+        ended.evidence = Some(evidence);
+        assert_eq!(read(&ended), Some(at("2026-01-01T00:00:00.000001Z")));
+        ended.status = RunStatus::Failed;
+        assert_eq!(read(&ended), None);
+    }
+}
