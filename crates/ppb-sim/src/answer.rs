@@ -11,7 +11,7 @@ use crate::{
     faults::{Faults, take},
     features::{Auth, UpdatedSince},
     row::RowShape,
-    simulator::State,
+    state::State,
     timestamp::{self, SECOND},
 };
 

@@ -8,6 +8,7 @@ use crate::{
     generator::Generator,
     geography::{GEOGRAPHY, REAL_PREMISES},
     names,
+    people::{self, Person},
     premise::Premise,
     register::Register,
 };
@@ -97,7 +98,7 @@ fn mutate(premise: &mut Premise<'static>, generator: &Generator, dice: &mut Dice
     let before = premise.clone();
     match dice.below(10) {
         0..=4 => {
-            let person = generator.person(Generator::any_registration(dice));
+            let person = Person::registered(generator.seed(), people::any_registration(dice));
             premise.registration_no = Some(person.registration_no);
             premise.superintendent = Some(person.name.into());
             premise.cadre = Some(person.cadre.into());

@@ -170,16 +170,6 @@ impl Params for SlowBody {
         if self.bytes_per_second > 0 { Ok(()) } else { Err("bytesPerSecond is at least 1") }
     }
 }
-impl Params for StalledBody {
-    fn check(&self) -> Result<(), &'static str> {
-        share(self.at, "at is a share of the body, from 0 to 1")
-    }
-}
-impl Params for CutBody {
-    fn check(&self) -> Result<(), &'static str> {
-        share(self.at, "at is a share of the body, from 0 to 1")
-    }
-}
 impl Params for WrongContentLength {
     fn check(&self) -> Result<(), &'static str> {
         if self.offset == 0 { Err("offset is a number of bytes other than 0") } else { Ok(()) }
@@ -196,30 +186,27 @@ impl Params for DuplicateKeys {
         }
     }
 }
-impl Params for RenamedField {
-    fn check(&self) -> Result<(), &'static str> {
-        share(self.fraction, FRACTION)
-    }
-}
-impl Params for RetypedField {
-    fn check(&self) -> Result<(), &'static str> {
-        share(self.fraction, FRACTION)
-    }
-}
-impl Params for Nulls {
-    fn check(&self) -> Result<(), &'static str> {
-        share(self.fraction, FRACTION)
-    }
-}
 impl Params for NaiveTimestamps {}
-impl Params for FutureTimestamps {
-    fn check(&self) -> Result<(), &'static str> {
-        share(self.fraction, FRACTION)
-    }
-}
 impl Params for ClockSkew {}
 
-const FRACTION: &str = "fraction is a share of the rows, from 0 to 1";
+macro_rules! checked_share {
+    ($($name:ident: $field:ident, $message:literal;)*) => {$(
+        impl Params for $name {
+            fn check(&self) -> Result<(), &'static str> {
+                share(self.$field, $message)
+            }
+        }
+    )*};
+}
+
+checked_share! {
+    StalledBody: at, "at is a share of the body, from 0 to 1";
+    CutBody: at, "at is a share of the body, from 0 to 1";
+    RenamedField: fraction, "fraction is a share of the rows, from 0 to 1";
+    RetypedField: fraction, "fraction is a share of the rows, from 0 to 1";
+    Nulls: fraction, "fraction is a share of the rows, from 0 to 1";
+    FutureTimestamps: fraction, "fraction is a share of the instants, from 0 to 1";
+}
 
 fn share(value: f64, message: &'static str) -> Result<(), &'static str> {
     if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(message) }

@@ -10,20 +10,16 @@ use chrono::{NaiveDate, NaiveTime};
 
 use crate::{
     dice::{Dice, Purpose},
-    geography::{GEOGRAPHY, Path, REAL_PREMISES},
+    geography::{GEOGRAPHY, REAL_PREMISES},
     names,
+    people::{self, Person},
     premise::Premise,
-    timestamp,
+    seed_premise, timestamp,
 };
 
 const FIRST_ID: u64 = 1_000;
 /// Ids have gaps: each premise takes one of three numbers.
 const ID_SPACING: u64 = 3;
-/// The premise of the seed document.
-pub const SEED_PREMISE_ID: u64 = 34_014;
-const SEED_PATH: Path = Path { county: "Uasin Gishu", constituency: "TURBO", ward: "KAMAGUT" };
-const PEOPLE: u64 = 14_000;
-const FIRST_REGISTRATION: u64 = 500;
 
 const BUSINESS_TYPES: &[(&str, u64)] =
     &[("RETAIL", 860), ("WHOLESALE", 75), ("HOSPITAL", 40), ("DISTRIBUTION", 20), ("MANUFACTURING", 5)];
@@ -34,16 +30,6 @@ const OWNERSHIPS: &[(&str, u64)] = &[
     ("CORPORATE", 20),
     ("FAITH BASED", 10),
 ];
-
-/// A superintendent.
-pub struct Person {
-    /// Registration number with PPB.
-    pub registration_no: u64,
-    /// Surname, initial, given name.
-    pub name: String,
-    /// Profession.
-    pub cadre: &'static str,
-}
 
 /// The catalogue of one seed.
 #[derive(Debug)]
@@ -66,7 +52,7 @@ impl Generator {
         while gcd(stride, REAL_PREMISES) != 1 {
             stride += 1;
         }
-        let start = GEOGRAPHY.first_slot(SEED_PATH).unwrap_or_default();
+        let start = GEOGRAPHY.first_slot(seed_premise::PATH).unwrap_or_default();
         let validity = [0, 1, 2].map(|age| format!("{}-12-31", year - age));
         Self { seed, premises, year, stride, start, validity }
     }
@@ -89,33 +75,33 @@ impl Generator {
     /// Id of premise `k`. Ascending from premise 1 on.
     pub fn id(&self, k: u64) -> u64 {
         if k == 0 {
-            return SEED_PREMISE_ID;
+            return seed_premise::ID;
         }
         let id = FIRST_ID + k * ID_SPACING + Dice::new(self.seed, k, Purpose::Id).below(ID_SPACING);
-        if id == SEED_PREMISE_ID { id - 1 } else { id }
+        if id == seed_premise::ID { id - 1 } else { id }
     }
 
     /// The premise that has `id`, where one has.
     pub fn index(&self, id: u64) -> Option<u64> {
-        let k = if id == SEED_PREMISE_ID { 0 } else { id.checked_sub(FIRST_ID)? / ID_SPACING };
+        let k = if id == seed_premise::ID { 0 } else { id.checked_sub(FIRST_ID)? / ID_SPACING };
         (k < self.premises && self.id(k) == id).then_some(k)
     }
 
     /// An id above all that the catalogue has.
     pub fn id_above_all(&self) -> u64 {
-        (FIRST_ID + (self.premises + 1) * ID_SPACING).max(SEED_PREMISE_ID + 1)
+        (FIRST_ID + (self.premises + 1) * ID_SPACING).max(seed_premise::ID + 1)
     }
 
     /// Premise `k`.
     pub fn premise(&self, k: u64) -> Premise<'_> {
-        if k == 0 { self.seed_premise() } else { self.invent(self.id(k), k) }
+        if k == 0 { seed_premise::premise() } else { self.invent(self.id(k), k) }
     }
 
     /// When premise `k` was last modified: in the December before its licence's year, as renewal
     /// comes in one wave.
     pub fn modified_at(&self, k: u64) -> i64 {
         if k == 0 {
-            return timestamp::read("2025-12-11T09:15:00Z").unwrap_or_default();
+            return seed_premise::MODIFIED_AT;
         }
         self.renewed_at(k, self.year - self.license_age(k))
     }
@@ -125,23 +111,11 @@ impl Generator {
         self.invent(id, id.wrapping_add(1 << 40))
     }
 
-    /// The superintendent registered under `registration_no`: always the same person.
-    pub fn person(&self, registration_no: u64) -> Person {
-        let mut dice = Dice::new(self.seed, registration_no, Purpose::Person);
-        let cadre = if dice.below(100) < 62 { "PHARMTECH" } else { "PHARMACIST" };
-        Person { registration_no, name: names::person(&mut dice), cadre }
-    }
-
-    /// A registration number.
-    pub fn any_registration(dice: &mut Dice) -> u64 {
-        FIRST_REGISTRATION + dice.below(PEOPLE)
-    }
-
     fn invent(&self, id: u64, k: u64) -> Premise<'_> {
         let mut dice = Dice::new(self.seed, k, Purpose::Premise);
         let path = GEOGRAPHY.path(k % REAL_PREMISES * self.stride + self.start);
         let business_type = dice.weighted(BUSINESS_TYPES);
-        let person = self.person(Self::any_registration(&mut dice));
+        let person = Person::registered(self.seed, people::any_registration(&mut dice));
         let age = self.license_age(k);
         let year = self.year - age;
         Premise {
@@ -172,24 +146,6 @@ impl Generator {
         dice.throw();
         let offset = i64::try_from(dice.below(DECEMBER)).unwrap_or_default();
         (start.and_utc().timestamp() + offset) * timestamp::SECOND
-    }
-
-    fn seed_premise(&self) -> Premise<'_> {
-        Premise {
-            id: SEED_PREMISE_ID,
-            name: borrowed("LIBWOB CHEMIST"),
-            county: borrowed(SEED_PATH.county),
-            constituency: borrowed(SEED_PATH.constituency),
-            ward: borrowed(SEED_PATH.ward),
-            business_type: borrowed("RETAIL"),
-            ownership: borrowed("SOLE PROPRIETOR"),
-            registration_no: Some(11_363),
-            superintendent: borrowed("KIPLAGAT K AMON"),
-            cadre: borrowed("PHARMTECH"),
-            license_validity: borrowed("2025-12-31"),
-            validity_year: Some(2025),
-            modified_at: self.modified_at(0),
-        }
     }
 }
 

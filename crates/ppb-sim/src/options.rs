@@ -12,7 +12,7 @@ use crate::{
     access::Credentials,
     features::{Features, Webhooks},
     geography::REAL_PREMISES,
-    simulator::Start,
+    state::Start,
     webhooks::Target,
 };
 

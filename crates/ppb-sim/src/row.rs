@@ -5,6 +5,7 @@
 
 use crate::{
     dice::{Dice, Purpose},
+    json::{push_key, push_number, push_string},
     premise::{Field, Premise},
     timestamp::{self, SECOND, Style},
 };
@@ -146,12 +147,6 @@ fn push_retyped(out: &mut Vec<u8>, premise: &Premise<'_>, field: Field) {
     }
 }
 
-fn push_key(out: &mut Vec<u8>, key: &str) {
-    out.push(b'"');
-    out.extend_from_slice(key.as_bytes());
-    out.extend_from_slice(b"\":");
-}
-
 fn push_value(out: &mut Vec<u8>, premise: &Premise<'_>, field: Field) {
     let text = match field {
         Field::PremiseId => return push_number(out, Some(premise.id)),
@@ -171,44 +166,6 @@ fn push_value(out: &mut Vec<u8>, premise: &Premise<'_>, field: Field) {
         Some(text) => push_string(out, text),
         None => out.extend_from_slice(b"null"),
     }
-}
-
-fn push_number(out: &mut Vec<u8>, number: Option<u64>) {
-    let Some(mut number) = number else { return out.extend_from_slice(b"null") };
-    let mut digits = [0_u8; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
-}
-
-/// Appends a JSON string.
-pub fn push_string(out: &mut Vec<u8>, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    out.push(b'"');
-    let mut clean_from = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= b' ' && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&text.as_bytes()[clean_from..at]);
-        clean_from = at + 1;
-        if byte < b' ' {
-            out.extend_from_slice(b"\\u00");
-            out.push(HEX[usize::from(byte >> 4)]);
-            out.push(HEX[usize::from(byte & 15)]);
-        } else {
-            out.extend_from_slice(&[b'\\', byte]);
-        }
-    }
-    out.extend_from_slice(&text.as_bytes()[clean_from..]);
-    out.push(b'"');
 }
 
 #[cfg(test)]
@@ -240,15 +197,6 @@ mod tests {
             r#""superintendentcadre":"PHARMTECH","licensevalidity":"2025-12-31","validityyear":2025}"#
         );
         assert_eq!(String::from_utf8(out).unwrap(), expected);
-    }
-
-    #[test]
-    fn strings_are_escaped() {
-        for text in ["Murang'a", "A \"B\" \\ C", "tab\tnewline\nnull\0", "café 🙂", ""] {
-            let mut out = Vec::new();
-            push_string(&mut out, text);
-            assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
-        }
     }
 
     #[test]

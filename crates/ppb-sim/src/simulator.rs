@@ -4,48 +4,25 @@
 //! change gets its own instant of PPB's clock, strictly ascending, so that two changes of one
 //! premise are never a tie.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use premise_domain::webhook::Action;
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
-    access::{Credentials, Tokens},
-    change_log::ChangeLog,
+    access::Credentials,
     churn::{Churn, Step},
     counters::Counters,
     event::Telling,
     faults::Faults,
-    features::Features,
-    generator::Generator,
     premise::{Patch, Premise},
-    register::{Register, Shared, Snapshot},
-    timestamp::{self, SECOND},
+    register::{Shared, Snapshot},
+    state::{Start, State},
+    timestamp,
     webhooks::Outbox,
 };
-
-/// How the simulator starts, and what a reset goes back to.
-#[derive(Debug, Clone)]
-pub struct Start {
-    /// Rows of the catalogue.
-    pub premises: u64,
-    /// Seed of everything.
-    pub seed: u64,
-    /// Year whose 31 December ends the current licences.
-    pub year: i32,
-    /// Who may ask.
-    pub credentials: Credentials,
-    /// How long a token is valid.
-    pub token_lifetime: Duration,
-    /// Features at the start.
-    pub features: Features,
-}
 
 /// The simulated PPB.
 pub struct Simulator {
@@ -56,26 +33,12 @@ pub struct Simulator {
     latest: watch::Sender<u64>,
 }
 
-/// What the lock guards.
-pub(crate) struct State {
-    pub(crate) register: Register,
-    pub(crate) features: Features,
-    pub(crate) faults: Faults,
-    pub(crate) tokens: Tokens,
-    pub(crate) log: ChangeLog,
-    /// The latest instant given by PPB's clock, and by ours.
-    told_at: i64,
-    recorded_at: i64,
-}
-
 /// What a change came to.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct Changed {
     /// `None`: nothing was different.
     pub action: Option<Action>,
     /// The premise after the change; before it when it was removed.
-    #[serde(skip)]
     pub premise: Shared,
     /// Id of the webhook that tells of it, where one is sent.
     pub webhook_id: Option<Uuid>,
@@ -244,43 +207,5 @@ impl Simulator {
         state.log.push(event);
         self.latest.send_replace(state.log.last());
         Changed { action: Some(action), premise: row, webhook_id }
-    }
-}
-
-impl State {
-    fn new(start: &Start, premises: u64, seed: u64) -> Self {
-        Self {
-            register: Register::new(Generator::new(seed, premises, start.year)),
-            features: start.features.clone(),
-            faults: Faults::default(),
-            tokens: Tokens::new(start.token_lifetime),
-            log: ChangeLog::default(),
-            told_at: 0,
-            recorded_at: 0,
-        }
-    }
-
-    /// PPB's clock.
-    pub(crate) fn clock(&self) -> i64 {
-        timestamp::now() + self.faults.clock_skew_seconds() * SECOND
-    }
-
-    /// Whether a bearer token is valid.
-    pub(crate) fn token_valid(&self, token: &str) -> bool {
-        self.tokens.valid(token, Instant::now())
-    }
-
-    fn next_instant(&mut self) -> i64 {
-        self.recorded_at = timestamp::now().max(self.recorded_at);
-        self.told_at = self.clock().max(self.told_at + 1);
-        self.told_at
-    }
-
-    fn replace_faults(&mut self, faults: Faults) {
-        // A clock that is set back tells earlier instants: that is the fault.
-        if faults.clock_skew_seconds() != self.faults.clock_skew_seconds() {
-            self.told_at = 0;
-        }
-        self.faults = faults;
     }
 }

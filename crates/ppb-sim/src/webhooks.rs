@@ -4,19 +4,13 @@
 //! otherwise. The queue is bounded by permits; what finds no room is dropped and counted. What is
 //! not sent when the process ends is lost, as with any sender without a store.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use premise_domain::signature::SigningKey;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    time::{Instant, sleep, sleep_until},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    time::{Instant, timeout_at},
 };
 use url::Url;
 use uuid::Uuid;
@@ -27,6 +21,7 @@ use crate::{
     event::Event,
     features::Webhooks,
     webhook_client::{Client, Delivery},
+    webhook_plan::Plan,
 };
 
 /// Where webhooks go and how hard it is tried.
@@ -66,38 +61,14 @@ struct Job {
     _room: OwnedSemaphorePermit,
 }
 
-/// What the features make of one webhook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Plan {
-    lost: bool,
-    copies: u64,
-    held_back: Option<Duration>,
-    badly_signed: bool,
-    source: Option<std::net::IpAddr>,
-}
-
 #[derive(Debug)]
 struct Courier {
     client: Client,
     counters: Arc<Counters>,
     attempts: u32,
     seed: u64,
-    epoch: AtomicU64,
-}
-
-impl Plan {
-    fn new(features: &Webhooks, seed: u64, sequence: u64) -> Self {
-        let hit = |purpose, fraction| Dice::new(seed, sequence, purpose).chance(fraction);
-        let mut dice = Dice::new(seed, sequence, Purpose::WebhookReorder);
-        let held_back = dice.chance(features.reorder).then(|| Duration::from_millis(200 + dice.below(600)));
-        Self {
-            lost: hit(Purpose::WebhookLoss, features.loss),
-            copies: if hit(Purpose::WebhookDuplicate, features.duplicate) { 2 } else { 1 },
-            held_back,
-            badly_signed: hit(Purpose::WebhookSignature, features.bad_signature),
-            source: features.source_address,
-        }
-    }
+    /// Counts the resets; a webhook of an earlier one is dropped.
+    epoch: watch::Sender<u64>,
 }
 
 impl Outbox {
@@ -108,7 +79,7 @@ impl Outbox {
             counters,
             attempts: target.attempts.max(1),
             seed,
-            epoch: AtomicU64::new(0),
+            epoch: watch::Sender::new(0),
         });
         let lane = |_| {
             let (sender, jobs) = mpsc::unbounded_channel();
@@ -139,7 +110,7 @@ impl Outbox {
             body: event.body.clone(),
             webhook_id: event.webhook_id,
             sequence: event.sequence,
-            epoch: self.courier.epoch.load(Relaxed),
+            epoch: *self.courier.epoch.borrow(),
             due: Instant::now() + Duration::from_millis(features.delay_ms),
             plan,
             _room: room,
@@ -155,19 +126,19 @@ impl Outbox {
 
     /// Drops all that wait.
     pub fn discard_queued(&self) {
-        self.courier.epoch.fetch_add(1, Relaxed);
+        self.courier.epoch.send_modify(|epoch| *epoch += 1);
     }
 }
 
 async fn run_lane(courier: Arc<Courier>, mut jobs: mpsc::UnboundedReceiver<Job>) {
     while let Some(job) = jobs.recv().await {
-        sleep_until(job.due).await;
+        courier.wait(&job, job.due).await;
         match job.plan.held_back {
             None => courier.deliver(job).await,
             Some(time) => {
                 let courier = Arc::clone(&courier);
                 tokio::spawn(async move {
-                    sleep(time).await;
+                    courier.wait(&job, Instant::now() + time).await;
                     courier.deliver(job).await;
                 });
             }
@@ -176,6 +147,13 @@ async fn run_lane(courier: Arc<Courier>, mut jobs: mpsc::UnboundedReceiver<Job>)
 }
 
 impl Courier {
+    /// Waits for the time, or for a reset that makes the webhook pointless.
+    async fn wait(&self, job: &Job, until: Instant) {
+        let mut epoch = self.epoch.subscribe();
+        // Either way out is fine: the time has come, or the next look at the epoch drops the job.
+        let _ = timeout_at(until, epoch.wait_for(|epoch| *epoch != job.epoch)).await;
+    }
+
     async fn deliver(&self, job: Job) {
         for copy in 0..job.plan.copies {
             if copy > 0 {
@@ -193,7 +171,7 @@ impl Courier {
             counters.badly_signed.up();
         }
         for attempt in 1..=self.attempts {
-            if self.epoch.load(Relaxed) != job.epoch {
+            if *self.epoch.borrow() != job.epoch {
                 return counters.discarded.up();
             }
             let retry_after = match self.client.send(&delivery).await {
@@ -208,7 +186,8 @@ impl Courier {
                 break;
             }
             counters.retried.up();
-            sleep(backoff(self.seed, job.sequence, attempt).max(retry_after)).await;
+            let pause = backoff(self.seed, job.sequence, attempt).max(retry_after);
+            self.wait(job, Instant::now() + pause).await;
         }
         counters.given_up.up();
     }
@@ -224,19 +203,6 @@ fn backoff(seed: u64, sequence: u64, attempt: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn features_decide_by_seed_and_sequence() {
-        let features =
-            Webhooks { loss: 0.5, duplicate: 0.5, reorder: 0.5, bad_signature: 0.5, ..Webhooks::default() };
-        let plans = |seed| (1..200).map(|n| Plan::new(&features, seed, n)).collect::<Vec<_>>();
-        assert_eq!(plans(1), plans(1));
-        assert_ne!(plans(1), plans(2));
-        let plain = Plan::new(&Webhooks::default(), 1, 1);
-        assert_eq!((plain.lost, plain.copies, plain.held_back, plain.badly_signed), (false, 1, None, false));
-        let lost = plans(3).iter().filter(|plan| plan.lost).count();
-        assert!((70..130).contains(&lost), "{lost}");
-    }
 
     #[test]
     fn backoff_grows_to_its_bound() {
