@@ -9,8 +9,8 @@ mod build;
 mod detach;
 mod first_sync;
 mod ports;
-mod secrets;
 mod services;
+mod settings;
 mod stack_file;
 mod timings;
 
@@ -111,7 +111,7 @@ async fn supervise(
 /// Removes what tells of a stack that is gone.
 pub(crate) fn forget(workspace: &Workspace) -> anyhow::Result<()> {
     stack_file::remove(workspace)?;
-    Ok(secrets::remove(&state_folder(workspace))?)
+    Ok(settings::remove(&state_folder(workspace))?)
 }
 
 /// Everything that a running `up` has at hand.

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use premise_local_stack::{Launch, Output, Place, Ready, StopSignal, Supervisor, Unit, Urls, free_port};
 
-use super::secrets::Secrets;
+use super::settings::{PPB_EMAIL, Secrets};
 use super::{Options, ports};
 use crate::say;
 use crate::workspace::Workspace;
 
-const PPB_EMAIL: &str = "sync@premises.example";
 const WEBHOOK_PATH: &str = "/api/master-data/premises/webhook";
 /// Time that a service has to finish what it has in hand when the stack ends.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -37,7 +36,7 @@ pub(crate) struct Plan {
     ppb_control: u16,
     binaries: PathBuf,
     logs: BTreeMap<&'static str, PathBuf>,
-    urls: Urls,
+    settings: PathBuf,
 }
 
 impl Plan {
@@ -56,15 +55,17 @@ impl Plan {
         };
         let names = members.iter().map(|member| member.name).chain(["ppb-sim", "migrate"]);
         let logs = names.map(|name| (name, place.log(name))).collect();
+        let secrets = Secrets::generate(place)?;
+        let (ppb, ppb_control) = (free_port()?, free_port()?);
         Ok(Self {
-            secrets: Secrets::generate(place)?,
+            settings: secrets.write_settings(urls, &origin(ppb), DRAIN)?,
+            secrets,
             webhooks: usize::from(options.split),
             members,
-            ppb: free_port()?,
-            ppb_control: free_port()?,
+            ppb,
+            ppb_control,
             binaries: workspace.binaries.clone(),
             logs,
-            urls: urls.clone(),
         })
     }
 
@@ -119,9 +120,9 @@ impl Plan {
             .args(["--listen".to_owned(), address(self.ppb)])
             .args(["--control".to_owned(), address(self.ppb_control)])
             .args(["--email", PPB_EMAIL])
-            .args(["--password-file".into(), self.secrets.file("ppb-password").into_os_string()])
+            .args(["--password-file".into(), self.secrets.ppb_password_file().into_os_string()])
             .args(["--webhook-url".to_owned(), self.webhook_url()])
-            .args(["--webhook-secret-file".into(), self.secrets.file("webhook").into_os_string()]);
+            .args(["--webhook-secret-file".into(), self.secrets.webhook_file().into_os_string()]);
         Unit::new(launch, Ready::Http(self.ppb_control, "/state".to_owned()))
     }
 
@@ -133,22 +134,8 @@ impl Plan {
         Unit::new(launch, Ready::Http(member.admin, "/readyz".to_owned()))
     }
 
-    /// The settings of all services; each takes its own sections.
     fn with_settings(&self, launch: Launch) -> Launch {
-        let file = |name: &str| -> PathBuf { self.secrets.file(name) };
-        launch
-            .env("PREMISE__DATABASE__URL", &self.urls.database)
-            .env("PREMISE__BROKER__URL", &self.urls.broker)
-            .env("PREMISE__SHUTDOWN__DRAIN_SECONDS", DRAIN.as_secs().to_string())
-            .env("PREMISE__WEBHOOK__SECRETS__0__ID", "local")
-            .env("PREMISE__WEBHOOK__SECRETS__0__KEY_FILE", file("webhook"))
-            .env("PREMISE__PPB__URL", self.ppb_url())
-            .env("PREMISE__PPB__EMAIL", PPB_EMAIL)
-            .env("PREMISE__PPB__PASSWORD_FILE", file("ppb-password"))
-            // Refused by the service unless every listener is on loopback, as ours are.
-            .env("PREMISE__AUTH__MODE", "none")
-            .env("PREMISE__AUTH__OPERATOR_TOKEN_FILE", file("operator-token"))
-            .env("PREMISE__AUTH__VIEWER_TOKEN_FILE", file("viewer-token"))
+        launch.env("PREMISE_CONFIG", &self.settings)
     }
 }
 
