@@ -145,10 +145,11 @@ impl Simulator {
         let mut state = self.state();
         *state =
             State::new(&self.start, premises.unwrap_or(self.start.premises), seed.unwrap_or(self.start.seed));
+        // The counts first: what is dropped below is counted.
+        self.counters.reset();
         if let Some(outbox) = &self.outbox {
             outbox.discard_queued();
         }
-        self.counters.reset();
         self.latest.send_replace(0);
     }
 
