@@ -10,7 +10,7 @@ use diesel::{
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use super::{named, offset};
+use super::{comparable, named, offset};
 use crate::{StoreError, schema::dead_letters};
 
 /// What became of a dead letter.
@@ -67,7 +67,7 @@ pub struct DeadLetterRow {
     pub attempts: i32,
     /// What the event said, where it could be read.
     pub action: Option<String>,
-    /// The premise it speaks of, where it could be read. As it came: it need not be a valid id.
+    /// The premise it speaks of, where it could be read.
     pub premise_id: Option<i64>,
     /// PPB's id of the event, where it has one.
     pub webhook_id: Option<String>,
@@ -110,7 +110,7 @@ async fn read_page(
     let matching = || {
         let mut query = dead_letters::table.into_boxed::<Pg>();
         if let Some(reason) = &filter.reason {
-            query = query.filter(dead_letters::reason.eq(reason));
+            query = query.filter(dead_letters::reason.eq(comparable(reason)));
         }
         if let Some(status) = filter.status {
             query = query.filter(dead_letters::status.eq(status.as_str()));

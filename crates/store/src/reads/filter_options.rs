@@ -7,7 +7,7 @@ use diesel::{
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use premise_domain::county::official_name;
 
-use super::named;
+use super::{comparable, named};
 use crate::StoreError;
 
 /// Values in use, each list sorted.
@@ -41,8 +41,8 @@ pub async fn read(
     constituency: Option<&str>,
 ) -> Result<FilterOptions, StoreError> {
     let options = diesel::sql_query(include_str!("sql/filter_options.sql"))
-        .bind::<Nullable<Text>, _>(county.map(|name| official_name(name).unwrap_or(name)))
-        .bind::<Nullable<Text>, _>(constituency)
+        .bind::<Nullable<Text>, _>(county.map(|name| comparable(official_name(name).unwrap_or(name))))
+        .bind::<Nullable<Text>, _>(constituency.map(comparable))
         .get_result(conn)
         .await;
     named("read the filter options", options)

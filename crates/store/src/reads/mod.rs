@@ -21,6 +21,7 @@ pub mod stats;
 pub mod webhook_stats;
 
 mod search;
+mod sort;
 
 /// Names the read in its error.
 fn named<T>(context: &'static str, result: QueryResult<T>) -> Result<T, StoreError> {
@@ -30,4 +31,10 @@ fn named<T>(context: &'static str, result: QueryResult<T>) -> Result<T, StoreErr
 /// Rows to pass over for a page; pages begin at 1, and 0 is read as 1.
 fn offset(page: u32, limit: u32) -> i64 {
     i64::from(page.saturating_sub(1)) * i64::from(limit)
+}
+
+/// A value to compare with. Postgres keeps no NUL in a text and refuses one in a parameter; put so,
+/// the value just equals nothing.
+fn comparable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }

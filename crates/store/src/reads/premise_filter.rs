@@ -5,10 +5,13 @@ use std::str::FromStr;
 
 use chrono::{NaiveDate, TimeDelta};
 use premise_domain::{
-    county,
+    county::official_name,
     license::{EXPIRING_DAYS, LicenseStatus},
     vocabulary,
 };
+
+use super::comparable;
+pub use super::sort::{Sort, SortKey};
 
 /// Which premises, and in which order. Every filter that is given must match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,15 +61,14 @@ impl PremiseFilter {
 
     pub(super) fn values(&self) -> Values {
         let listed = |word: &Option<String>, list: &[&'static str]| {
-            word.as_deref()
-                .map(|word| vocabulary::listed(word, list).map_or_else(|upper| upper, str::to_owned))
+            let word = comparable(word.as_deref()?);
+            Some(vocabulary::listed(&word, list).map_or_else(|upper| upper, str::to_owned))
         };
-        let county = self.county.as_deref();
         let range = self.license_status.map(|status| ValidityRange::of(status, self.today));
         Values {
-            county: county.map(|name| county::official_name(name).unwrap_or(name).to_owned()),
-            constituency: self.constituency.clone(),
-            ward: self.ward.clone(),
+            county: self.county.as_deref().map(|name| official_name(name).unwrap_or(name)).map(comparable),
+            constituency: self.constituency.as_deref().map(comparable),
+            ward: self.ward.as_deref().map(comparable),
             business_type: listed(&self.business_type, vocabulary::BUSINESS_TYPES),
             ownership: listed(&self.ownership, vocabulary::OWNERSHIPS),
             cadre: listed(&self.cadre, vocabulary::CADRES),
@@ -133,7 +135,7 @@ pub enum StatusFilter {
 /// The word is not one of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of {0}")]
-pub struct UnknownWord(&'static str);
+pub struct UnknownWord(pub(super) &'static str);
 
 impl FromStr for StatusFilter {
     type Err = UnknownWord;
@@ -145,65 +147,6 @@ impl FromStr for StatusFilter {
             "any" => Ok(Self::Any),
             _ => Err(UnknownWord("active, inactive, any")),
         }
-    }
-}
-
-/// What a list is sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SortKey {
-    /// The name without regard to case.
-    Name,
-    /// PPB's number.
-    PremiseId,
-    /// Last valid day of the licence; an unknown one counts as latest.
-    LicenseValidity,
-    /// When the register last changed the premise.
-    ChangedAt,
-}
-
-/// An order: written as the key (`changedAt`), descending with a minus before it (`-changedAt`).
-/// Equal keys are ordered by premise id, in the same direction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Sort {
-    /// Sorted by this.
-    pub key: SortKey,
-    /// Largest first.
-    pub descending: bool,
-}
-
-impl Sort {
-    /// The ORDER BY of it. Each is the order of an index, read forwards or backwards.
-    pub(super) fn order(self) -> &'static str {
-        match (self.key, self.descending) {
-            (SortKey::Name, false) => r#"lower(name) COLLATE "C", premise_id"#,
-            (SortKey::Name, true) => r#"lower(name) COLLATE "C" DESC, premise_id DESC"#,
-            (SortKey::PremiseId, false) => "premise_id",
-            (SortKey::PremiseId, true) => "premise_id DESC",
-            (SortKey::LicenseValidity, false) => "license_validity, premise_id",
-            (SortKey::LicenseValidity, true) => "license_validity DESC, premise_id DESC",
-            (SortKey::ChangedAt, false) => "changed_at, premise_id",
-            (SortKey::ChangedAt, true) => "changed_at DESC, premise_id DESC",
-        }
-    }
-}
-
-impl FromStr for Sort {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        let (descending, key) = text.strip_prefix('-').map_or((false, text), |key| (true, key));
-        let key = match key {
-            "name" => SortKey::Name,
-            "premiseId" => SortKey::PremiseId,
-            "licenseValidity" => SortKey::LicenseValidity,
-            "changedAt" => SortKey::ChangedAt,
-            _ => {
-                return Err(UnknownWord(
-                    "name, premiseId, licenseValidity, changedAt, each also with a minus before it",
-                ));
-            }
-        };
-        Ok(Self { key, descending })
     }
 }
 
@@ -230,14 +173,6 @@ mod tests {
                 );
             }
         }
-    }
-
-    #[test]
-    fn reads_orders() {
-        let sort = |text: &str| text.parse::<Sort>().map(|sort| (sort.key, sort.descending));
-        assert_eq!(sort("name"), Ok((SortKey::Name, false)));
-        assert_eq!(sort("-changedAt"), Ok((SortKey::ChangedAt, true)));
-        assert!(sort("--name").is_err() && sort("raw").is_err() && sort("").is_err());
     }
 
     #[test]

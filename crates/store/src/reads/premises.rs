@@ -13,8 +13,8 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use premise_domain::PremiseId;
 
 use super::{
-    named, offset,
-    premise_filter::{PremiseFilter, Sort, SortKey},
+    comparable, named, offset,
+    premise_filter::{PremiseFilter, Sort},
     premise_row::PremiseRow,
     search,
 };
@@ -22,7 +22,6 @@ use crate::{StoreError, schema::premises};
 
 const FILTER: &str = include_str!("sql/filter.sql");
 const LIST: &str = include_str!("sql/list.sql");
-const BY_NAME: Sort = Sort { key: SortKey::Name, descending: false };
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,9 +37,10 @@ pub struct PremisePage {
 /// Page `page` (from 1) of `limit` premises that match `filter`.
 ///
 /// A search finds, in this order: what is exactly the words (premise id, registration number,
-/// name); what begins with them (registration number, name); names that hold them; names that are
-/// like them, most alike first. Words of fewer than three characters find only the first two.
-/// Case does not matter. Without `filter.sort` this is the order of the page, too.
+/// name); what begins with them (registration number, name); names that hold them; names that have
+/// something like each of the words, in any order, most alike first. Fewer than three characters
+/// find only the first two. Case does not matter. Without `filter.sort` this is the order of the
+/// page, too; equals are in order of name.
 pub async fn list(
     conn: &mut AsyncPgConnection,
     filter: &PremiseFilter,
@@ -58,13 +58,13 @@ async fn read_page(
     limit: u32,
 ) -> QueryResult<PremisePage> {
     let window = (i64::from(limit), offset(page, limit));
-    let words = filter.search.as_deref().map(str::trim).filter(|words| !words.is_empty());
-    let found = match words {
-        Some(words) => search::find(conn, words, filter, window).await?,
-        None => {
-            let order = filter.sort.unwrap_or(BY_NAME).order();
-            filtered(LIST, order, filter, window).get_result::<Found>(conn).await?
-        }
+    let words = filter.search.as_deref().map(|words| comparable(words.trim()));
+    let words = words.as_deref().filter(|words| !words.is_empty());
+    let found = if let Some(words) = words {
+        search::find(conn, words, filter, window).await?
+    } else {
+        let order = filter.sort.unwrap_or(Sort::BY_NAME).order();
+        filtered(LIST, order, filter, window).get_result(conn).await?
     };
     Ok(PremisePage {
         total_is_limit: words.is_some() && found.total >= search::MOST_FOUND,
