@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use chrono::Datelike;
 use clap::Parser;
 use premise_domain::{signature::SigningKey, source_time::kenyan_day};
@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::{
     access::Credentials,
+    faults::Faults,
     features::{Features, Webhooks},
     geography::REAL_PREMISES,
     state::Start,
@@ -62,6 +63,12 @@ pub struct Options {
     /// Webhooks waiting at once; more are dropped and counted
     #[arg(long, env = "PPB_SIM_WEBHOOK_QUEUE", default_value_t = 100_000)]
     pub webhook_queue: usize,
+    /// Features at the start, as for PUT /features
+    #[arg(long, env = "PPB_SIM_FEATURES", value_name = "JSON")]
+    pub features: Option<String>,
+    /// Faults at the start, as for PUT /faults
+    #[arg(long, env = "PPB_SIM_FAULTS", value_name = "JSON")]
+    pub faults: Option<String>,
     /// File that gets the bound addresses as JSON, in place of a line on standard output
     #[arg(long, env = "PPB_SIM_ANNOUNCE")]
     pub announce: Option<PathBuf>,
@@ -79,13 +86,20 @@ impl Options {
             None => SIMULATED_PASSWORD.to_owned(),
         };
         let webhooks = Webhooks { enabled: self.webhook_url.is_some(), ..Webhooks::default() };
+        let features = Features { webhooks, ..Features::default() };
+        let features =
+            features.changed_by(given(self.features.as_ref())).map_err(|e| anyhow!("--features: {e}"))?;
+        let may_announce = self.webhook_url.is_some() || !features.webhooks.enabled;
+        ensure!(may_announce, "--features: webhooks can't be enabled without --webhook-url");
+        let faults = Faults::default().changed_by(given(self.faults.as_ref()));
         Ok(Start {
             premises: self.premises,
             seed: self.seed,
             year,
             credentials: Credentials { email: self.email.clone(), password },
             token_lifetime: Duration::from_secs(self.token_lifetime),
-            features: Features { webhooks, ..Features::default() },
+            features,
+            faults: faults.map_err(|e| anyhow!("--faults: {e}"))?,
         })
     }
 
@@ -101,6 +115,10 @@ impl Options {
             queue: self.webhook_queue,
         }))
     }
+}
+
+fn given(json: Option<&String>) -> &[u8] {
+    json.map_or(b"{}", String::as_bytes)
 }
 
 fn read_secret(file: &PathBuf) -> anyhow::Result<String> {
@@ -126,6 +144,19 @@ mod tests {
         assert_eq!(start.premises, 11_543);
         assert!(!start.features.webhooks.enabled);
         assert!(options.target().unwrap().is_none());
+    }
+
+    #[test]
+    fn features_and_faults_can_be_given_at_the_start() {
+        let start =
+            options(&["--features", r#"{"lastModified":true}"#, "--faults", r#"{"stale":{"seconds":9}}"#])
+                .unwrap()
+                .start()
+                .unwrap();
+        assert!(start.features.last_modified && start.faults.stale.is_some());
+        let error = |args: &[&str]| options(args).unwrap().start().unwrap_err().to_string();
+        assert!(error(&["--faults", r#"{"stall":{}}"#]).contains("--faults: unknown field `stall`"));
+        assert!(error(&["--features", r#"{"webhooks":{"enabled":true}}"#]).contains("--webhook-url"));
     }
 
     #[test]

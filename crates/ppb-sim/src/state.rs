@@ -27,6 +27,8 @@ pub struct Start {
     pub token_lifetime: Duration,
     /// Features at the start.
     pub features: Features,
+    /// Faults at the start.
+    pub faults: Faults,
 }
 
 /// What the lock guards.
@@ -47,7 +49,7 @@ impl State {
         Self {
             register: Register::new(Generator::new(seed, premises, start.year)),
             features: start.features.clone(),
-            faults: Faults::default(),
+            faults: start.faults.clone(),
             tokens: Tokens::new(start.token_lifetime),
             log: ChangeLog::default(),
             told_at: 0,
