@@ -113,8 +113,9 @@ pub(crate) enum PremisesCommand {
     History {
         /// `34014` or `PREMISE-34014`.
         id: PremiseId,
-        #[command(flatten)]
-        page: PageArgs,
+        /// Changes, at most 200.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
     },
 }
 

@@ -52,12 +52,9 @@ pub(crate) async fn run(api: &Api, out: &Printer, what: PremisesCommand) -> anyh
             let premise = api.get(&id.to_string(), &[]).await?;
             out.document(&premise, |premise| fields(premise, LINES))?;
         }
-        PremisesCommand::History { id, page } => {
-            let query = [("page", page.page.to_string()), ("limit", page.limit.to_string())];
-            let changes = api.get(&format!("{id}/history"), &query).await?;
-            out.document(&changes, |changes| {
-                table(&changes["changes"], CHANGES) + &page_line(changes, &changes["changes"])
-            })?;
+        PremisesCommand::History { id, limit } => {
+            let changes = api.get(&format!("{id}/history"), &[("limit", limit.to_string())]).await?;
+            out.document(&changes, |changes| table(&changes["changes"], CHANGES))?;
         }
     }
     Ok(Verdict::Good)

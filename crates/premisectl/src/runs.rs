@@ -42,6 +42,7 @@ const LINES: &[(&str, &str)] = &[
     ("errors", "errors"),
     ("synced from", "syncedFrom"),
     ("fallback", "fallbackReason"),
+    ("held because", "heldReason"),
     ("error", "error.message"),
 ];
 
