@@ -34,6 +34,8 @@ CREATE TABLE premises (
 
     -- Hash of the complete content; null when a partial event or a tombstone wrote last.
     content_hash bytea,
+    -- PPB's lastModified, where it gave one.
+    source_modified_at timestamptz,
 
     -- Provenance: the road, and the delivery or run that brought what holds.
     channel text NOT NULL,

@@ -1,1 +1,1 @@
-DROP TABLE watermarks, quarantined_rows, sync_runs;
+DROP TABLE pending_absences, held_deletions, watermarks, quarantined_rows, sync_runs;

@@ -32,7 +32,15 @@ CREATE TABLE sync_runs (
     -- 'full' with the reason, when an incremental run had to pull everything.
     fallback_reason text,
     error_code text,
-    error_message text
+    error_message text,
+
+    -- r - S: up to where a complete answer confirms.
+    floor_at timestamptz,
+    -- A held run: why, and the hash of what waits for approval.
+    held_reason text,
+    plan_hash text,
+    approved_by text,
+    approved_at timestamptz
 );
 
 CREATE UNIQUE INDEX sync_runs_one_at_a_time ON sync_runs (source) WHERE status IN ('queued', 'running');
@@ -55,4 +63,20 @@ CREATE TABLE watermarks (
     source text PRIMARY KEY,
     watermark_at timestamptz NOT NULL,
     run_id uuid NOT NULL
+);
+
+-- What a held run would delete.
+CREATE TABLE held_deletions (
+    run_id uuid NOT NULL REFERENCES sync_runs (id) ON DELETE CASCADE,
+    premise_id bigint NOT NULL,
+    PRIMARY KEY (run_id, premise_id)
+);
+
+-- Live premises that accepted snapshots did not have; enough of them confirm the deletion.
+CREATE TABLE pending_absences (
+    premise_id bigint PRIMARY KEY,
+    reads integer NOT NULL,
+    as_of timestamptz NOT NULL,
+    run_id uuid NOT NULL,
+    noted_at timestamptz NOT NULL DEFAULT now()
 );

@@ -1,6 +1,4 @@
 DROP INDEX premises_tombstones;
-DROP INDEX premises_by_ward;
-DROP INDEX premises_by_constituency;
 DROP INDEX premises_facets;
 DROP INDEX premises_by_registration_no;
 DROP INDEX premises_name_trigrams;

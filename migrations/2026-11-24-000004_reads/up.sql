@@ -16,12 +16,10 @@ CREATE INDEX premises_by_registration_no
     ON premises (lower(superintendent_registration_no) COLLATE "C");
 
 -- Every field that is filtered or counted by, so that counts never read the table. Equal entries
--- share one, which keeps it small; all are keys because included columns would prevent that.
+-- share one, which keeps it small (23 MB for a million premises) enough to be read whole for a
+-- filter that does not begin with the county; all are keys because included columns would prevent that.
 CREATE INDEX premises_facets ON premises (
     county, constituency, ward, business_type, ownership, superintendent_cadre, license_validity, is_tombstone);
--- For those two without their county.
-CREATE INDEX premises_by_constituency ON premises (constituency);
-CREATE INDEX premises_by_ward ON premises (ward);
 
 -- The few that are inactive.
 CREATE INDEX premises_tombstones ON premises (premise_id) WHERE is_tombstone;

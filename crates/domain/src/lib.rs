@@ -6,9 +6,11 @@
 //! * A rank is a function of the message alone, never of when it arrived or was applied.
 //! * Every instant is floored to microseconds, the resolution Postgres keeps.
 
+pub mod acceptance;
 pub mod catalogue;
 pub mod county;
 pub mod envelope;
+pub mod gln;
 pub mod license;
 pub mod normalise;
 pub mod observation;

@@ -50,6 +50,8 @@ pub struct Observation {
     pub rank: Rank,
     /// What it says, or `None` for a tombstone.
     pub content: Option<EncodedContent>,
+    /// PPB's `lastModified`, where it was said and is believed.
+    pub modified_at: Option<DateTime<Utc>>,
     /// The row or the event's data as it came, for audit.
     pub raw: String,
     /// The delivery or the run that brought it.
@@ -89,6 +91,7 @@ impl Observation {
             premise_id: event.premise_id,
             rank: Rank::of_event(said_at, modified_at, content.as_ref().map(|c| c.hash)),
             content,
+            modified_at,
             raw: event.raw_data,
             source_ref: delivery_id,
         })
@@ -103,6 +106,7 @@ impl Observation {
             premise_id: row.premise_id,
             rank: Rank::of_row(r, lag, modified_at, content.hash),
             content: Some(content),
+            modified_at,
             raw: raw.to_owned(),
             source_ref: run_id,
         }

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use crate::rank::ContentHash;
+use crate::{acceptance::WATCHED, rank::ContentHash};
 
 /// A field of an observation: said with a value, said to be empty, or not said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -128,7 +128,23 @@ impl PremiseContent {
         let digest = Sha256::digest(document.as_bytes());
         let mut hash = ContentHash::default();
         hash.copy_from_slice(&digest[..16]);
-        EncodedContent { document, hash }
+        EncodedContent { document, hash, nulls: self.nulls() }
+    }
+
+    /// Which of the watched fields are said to be empty.
+    fn nulls(&self) -> [bool; WATCHED.len()] {
+        [
+            self.county == Field::Null,
+            self.constituency == Field::Null,
+            self.ward == Field::Null,
+            self.business_type == Field::Null,
+            self.ownership == Field::Null,
+            self.superintendent_registration_no == Field::Null,
+            self.superintendent_name == Field::Null,
+            self.superintendent_cadre == Field::Null,
+            self.license_validity == Field::Null,
+            self.validity_year == Field::Null,
+        ]
     }
 }
 
@@ -139,6 +155,8 @@ pub struct EncodedContent {
     pub document: String,
     /// First 16 bytes of the document's SHA-256.
     pub hash: ContentHash,
+    /// Which fields are said to be empty, in the order of [`WATCHED`].
+    pub nulls: [bool; WATCHED.len()],
 }
 
 #[cfg(test)]
@@ -158,6 +176,19 @@ mod tests {
         let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&document).unwrap();
         assert_eq!(fields.len(), 12);
         assert!(fields.iter().all(|(name, value)| name == "flags" || value.is_null()));
+    }
+
+    #[test]
+    fn nulls_are_told_in_the_order_of_the_watched_fields() {
+        let names = serde_json::to_value(PremiseContent::default().complete()).unwrap();
+        let names: Vec<&String> = names.as_object().unwrap().keys().collect();
+        let watched: Vec<&str> = WATCHED.to_vec();
+        assert!(watched.iter().all(|field| names.iter().any(|name| name == field)));
+        let ward = PremiseContent { ward: Field::Null, validity_year: Field::Null, ..Default::default() };
+        let nulls = ward.encode().nulls;
+        let empty: Vec<&str> =
+            WATCHED.into_iter().zip(nulls).filter_map(|(f, null)| null.then_some(f)).collect();
+        assert_eq!(empty, ["ward", "validity_year"]);
     }
 
     #[test]

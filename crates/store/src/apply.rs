@@ -7,12 +7,13 @@ use std::sync::LazyLock;
 
 const APPLY: &str = include_str!("apply/apply.sql");
 
-/// Events: parallel arrays, `$2` to `$10`; tells the outcome of each.
+/// Events: parallel arrays, `$2` to `$11`; tells the outcome of each.
 pub(crate) static APPLY_EVENTS: LazyLock<String> = LazyLock::new(|| {
     fill(
         "SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::timestamptz[], $5::boolean[], $6::timestamptz[],
-             $7::bytea[], $8::text[], $9::text[], $10::uuid[])
-             AS e (ord, premise_id, effective_at, is_tombstone, as_of, rank_hash, document, raw, source_ref)
+             $7::bytea[], $8::text[], $9::text[], $10::uuid[],
+             $11::timestamptz[]) AS e (ord, premise_id, effective_at, is_tombstone, as_of, rank_hash, document, raw,
+             source_ref, source_modified_at)
          CROSS JOIN (SELECT 0::smallint AS rank_class, 0::bigint AS rank_sequence) AS constants",
         "",
         "SELECT ord, outcome FROM outcomes",
@@ -28,7 +29,7 @@ pub(crate) static APPLY_ROWS: LazyLock<String> = LazyLock::new(|| {
         "SELECT ord, premise_id, effective_at,
              (CASE WHEN $4::boolean AND effective_at <= $3::timestamptz THEN 1 ELSE 0 END)::smallint AS rank_class,
              false AS is_tombstone, $2::timestamptz AS as_of, 0::bigint AS rank_sequence, rank_hash, document, raw,
-             $5::uuid AS source_ref
+             $5::uuid AS source_ref, modified_at AS source_modified_at
          FROM staged_rows",
         "WHERE NOT (s.rank_class = 1 AND EXISTS (
              SELECT FROM premises p

@@ -44,6 +44,14 @@ pub enum StoreError {
     /// The run is not this process's any more: it was cancelled or found dead by another.
     #[error("run {0} is not running any more; its result was not applied")]
     RunTakenAway(Uuid),
+    /// The answer is not believed; nothing of it was applied.
+    #[error("{message}")]
+    AnswerRefused {
+        /// Stable code.
+        code: &'static str,
+        /// The reason, for an operator.
+        message: String,
+    },
     /// The database lacks migrations this program needs.
     #[error("the database schema is behind this program; run `premise-sync migrate` (missing: {missing})")]
     SchemaBehind {
@@ -62,9 +70,11 @@ impl StoreError {
             Self::Unavailable { .. } | Self::Contention { .. } | Self::SchemaBehind { .. } => {
                 Disposition::Unavailable
             }
-            Self::InvalidUrl | Self::Refused { .. } | Self::RunTakenAway(_) | Self::Migration(_) => {
-                Disposition::Rejected
-            }
+            Self::InvalidUrl
+            | Self::Refused { .. }
+            | Self::RunTakenAway(_)
+            | Self::AnswerRefused { .. }
+            | Self::Migration(_) => Disposition::Rejected,
         }
     }
 

@@ -18,6 +18,7 @@ pub mod reads;
 pub mod runs;
 mod schema;
 mod snapshot;
+mod tombstones;
 mod transact;
 mod webhooks;
 
@@ -25,5 +26,5 @@ pub use connect::{Connection, Store};
 pub use dead_letters::DeadLetterItem;
 pub use error::{Disposition, StoreError};
 pub use migrate::migrate;
-pub use snapshot::{Answer, Stage};
+pub use snapshot::{Answer, Applied, Approval, Policy, Stage};
 pub use webhooks::{WebhookItem, WebhookOutcome};

@@ -36,6 +36,10 @@ pub struct SyncRun {
     pub fallback_reason: Option<String>,
     pub error_code: Option<String>,
     pub error_message: Option<String>,
+    pub held_reason: Option<String>,
+    pub plan_hash: Option<String>,
+    pub approved_by: Option<String>,
+    pub approved_at: Option<DateTime<Utc>>,
 }
 
 /// A run to ask for.
@@ -85,6 +89,10 @@ struct Record {
     fallback_reason: Option<String>,
     error_code: Option<String>,
     error_message: Option<String>,
+    held_reason: Option<String>,
+    plan_hash: Option<String>,
+    approved_by: Option<String>,
+    approved_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<Record> for SyncRun {
@@ -113,6 +121,10 @@ impl TryFrom<Record> for SyncRun {
             fallback_reason: row.fallback_reason,
             error_code: row.error_code,
             error_message: row.error_message,
+            held_reason: row.held_reason,
+            plan_hash: row.plan_hash,
+            approved_by: row.approved_by,
+            approved_at: row.approved_at,
         })
     }
 }

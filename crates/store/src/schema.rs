@@ -34,6 +34,7 @@ diesel::table! {
         rank_sequence -> BigInt,
         rank_hash -> Binary,
         content_hash -> Nullable<Binary>,
+        source_modified_at -> Nullable<Timestamptz>,
         channel -> Text,
         source_ref -> Uuid,
         first_seen_at -> Timestamptz,
@@ -98,6 +99,11 @@ diesel::table! {
         fallback_reason -> Nullable<Text>,
         error_code -> Nullable<Text>,
         error_message -> Nullable<Text>,
+        floor_at -> Nullable<Timestamptz>,
+        held_reason -> Nullable<Text>,
+        plan_hash -> Nullable<Text>,
+        approved_by -> Nullable<Text>,
+        approved_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -116,6 +122,23 @@ diesel::table! {
         source -> Text,
         watermark_at -> Timestamptz,
         run_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    held_deletions (run_id, premise_id) {
+        run_id -> Uuid,
+        premise_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    pending_absences (premise_id) {
+        premise_id -> BigInt,
+        reads -> Integer,
+        as_of -> Timestamptz,
+        run_id -> Uuid,
+        noted_at -> Timestamptz,
     }
 }
 

@@ -5,6 +5,10 @@
 //! applied before [`Stage::apply`], and a dropped stage leaves no trace.
 
 mod applying;
+mod approval;
+mod deletions;
+mod facts;
+mod floor;
 
 use std::pin::Pin;
 
@@ -12,6 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use deadpool_postgres::Object;
 use premise_domain::{
     FieldError, PremiseId,
+    acceptance::{Limits, WATCHED},
     observation::{Channel, Observation},
     sync_run::RunCounts,
 };
@@ -29,9 +34,11 @@ use crate::{Store, StoreError};
 const CREATE: &str = "
     CREATE TEMPORARY TABLE IF NOT EXISTS staged_rows (
         ord bigint NOT NULL, premise_id bigint NOT NULL, effective_at timestamptz NOT NULL,
-        rank_hash bytea NOT NULL, document text NOT NULL, raw text NOT NULL);
-    CREATE TEMPORARY TABLE IF NOT EXISTS staged_quarantine (premise_id bigint, errors jsonb NOT NULL, raw text NOT NULL);
-    TRUNCATE staged_rows, staged_quarantine";
+        modified_at timestamptz, rank_hash bytea NOT NULL, document text NOT NULL, raw text NOT NULL);
+    CREATE TEMPORARY TABLE IF NOT EXISTS staged_missing (premise_id bigint NOT NULL, confirmed boolean NOT NULL);
+    TRUNCATE staged_rows, staged_missing";
+
+pub use approval::Approval;
 
 const COPY: &str = "COPY staged_rows FROM STDIN (FORMAT binary)";
 
@@ -56,13 +63,47 @@ pub struct Answer {
     pub watermark: Option<DateTime<Utc>>,
 }
 
+/// How far an answer is believed.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// How far it may differ from the register.
+    pub limits: Limits,
+    /// Accepted snapshots in a row that must miss a premise before it is deleted.
+    pub delete_confirmations: i32,
+    /// Tell what would happen and change nothing.
+    pub dry_run: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { limits: Limits::default(), delete_confirmations: 2, dry_run: false }
+    }
+}
+
+/// How an applied answer left its run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// Where its rows went.
+    pub counts: RunCounts,
+    /// Why the run is held and its deletions wait for approval.
+    pub held: Option<String>,
+}
+
 /// Rows on their way into the register.
 pub struct Stage {
     run_id: Uuid,
     client: Object,
     writer: Pin<Box<BinaryCopyInWriter>>,
-    rows: i64,
+    tally: Tally,
     quarantined: Vec<Quarantined>,
+}
+
+/// What was counted while rows were staged.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    rows: i64,
+    with_modified: i64,
+    nulls: [i64; WATCHED.len()],
 }
 
 /// A row that could not be read.
@@ -73,7 +114,8 @@ struct Quarantined {
 }
 
 /// Column types of the `COPY`.
-const COLUMNS: [Type; 6] = [Type::INT8, Type::INT8, Type::TIMESTAMPTZ, Type::BYTEA, Type::TEXT, Type::TEXT];
+const COLUMNS: [Type; 7] =
+    [Type::INT8, Type::INT8, Type::TIMESTAMPTZ, Type::TIMESTAMPTZ, Type::BYTEA, Type::TEXT, Type::TEXT];
 
 impl Store {
     /// Opens an empty stage for a run, on a connection of its own.
@@ -83,7 +125,7 @@ impl Store {
         let sink: CopyInSink<bytes::Bytes> =
             client.copy_in(COPY).await.map_err(|e| StoreError::from_postgres("begin to stage", e))?;
         let writer = Box::pin(BinaryCopyInWriter::new(sink, &COLUMNS));
-        Ok(Stage { run_id, client, writer, rows: 0, quarantined: Vec::new() })
+        Ok(Stage { run_id, client, writer, tally: Tally::default(), quarantined: Vec::new() })
     }
 }
 
@@ -91,13 +133,18 @@ impl Stage {
     /// Adds a row. Buffered; waits only when the connection's buffer is full.
     pub async fn push(&mut self, observation: &Observation) -> Result<(), StoreError> {
         let Some(content) = &observation.content else { return Ok(()) };
-        self.rows += 1;
+        self.tally.rows += 1;
+        self.tally.with_modified += i64::from(observation.modified_at.is_some());
+        for (count, null) in self.tally.nulls.iter_mut().zip(content.nulls) {
+            *count += i64::from(null);
+        }
         let premise_id = observation.premise_id.get();
         let hash = content.hash.as_slice();
-        let values: [&(dyn ToSql + Sync); 6] = [
-            &self.rows,
+        let values: [&(dyn ToSql + Sync); 7] = [
+            &self.tally.rows,
             &premise_id,
             &observation.rank.effective_at,
+            &observation.modified_at,
             &hash,
             &content.document,
             &observation.raw,
@@ -113,18 +160,25 @@ impl Stage {
         self.quarantined.push(Quarantined { premise_id: premise_id.map(PremiseId::get), errors, raw });
     }
 
-    /// Applies what was staged: rows, changes, floor, watermark and the finished run commit
-    /// together, or nothing does.
-    pub async fn apply(self, answer: Answer) -> Result<RunCounts, StoreError> {
-        let Self { run_id, mut client, mut writer, rows, quarantined } = self;
+    /// Applies what was staged: rows, deletions, changes, floor, watermark and the end of the run
+    /// commit together, or nothing does. An answer that is not believed is
+    /// [`StoreError::AnswerRefused`].
+    pub async fn apply(self, answer: &Answer, policy: &Policy) -> Result<Applied, StoreError> {
+        let Self { run_id, mut client, mut writer, tally, quarantined } = self;
         writer.as_mut().finish().await.map_err(|e| StoreError::from_postgres("end the staging", e))?;
         drop(writer);
         let transaction =
             client.transaction().await.map_err(|e| StoreError::from_postgres("apply a pull", e))?;
-        let applying =
-            Applying { transaction: &transaction, run_id, answer: &answer, quarantined: &quarantined };
-        let counts = applying.run(rows).await?;
+        let applying = Applying {
+            transaction: &transaction,
+            run_id,
+            answer,
+            policy,
+            tally: &tally,
+            quarantined: &quarantined,
+        };
+        let applied = applying.run().await?;
         transaction.commit().await.map_err(|e| StoreError::from_postgres("commit a pull", e))?;
-        Ok(counts)
+        Ok(applied)
     }
 }

@@ -163,6 +163,7 @@ struct Columns<'a> {
     document: Vec<Option<&'a str>>,
     raw: Vec<&'a str>,
     source_ref: Vec<Uuid>,
+    modified_at: Vec<Option<DateTime<Utc>>>,
 }
 
 impl<'a> Columns<'a> {
@@ -176,6 +177,7 @@ impl<'a> Columns<'a> {
         self.document.push(observation.content.as_ref().map(|content| content.document.as_str()));
         self.raw.push(&observation.raw);
         self.source_ref.push(observation.source_ref);
+        self.modified_at.push(observation.modified_at);
     }
 }
 
@@ -190,7 +192,7 @@ async fn apply_wave(
         columns.push(at, &items[at].observation);
     }
     let context = "apply a wave of events";
-    let parameters: [&(dyn ToSql + Sync); 10] = [
+    let parameters: [&(dyn ToSql + Sync); 11] = [
         &Channel::Webhook.as_str(),
         &columns.ord,
         &columns.premise_id,
@@ -201,6 +203,7 @@ async fn apply_wave(
         &columns.document,
         &columns.raw,
         &columns.source_ref,
+        &columns.modified_at,
     ];
     for row in query(transaction, context, &APPLY_EVENTS, &parameters).await? {
         let word: &str = row.get(1);

@@ -1,7 +1,7 @@
 -- The one rule. Statements about premises (staged) meet the register, and the larger rank wins.
 --
 -- source      yields ord, premise_id, effective_at, rank_class, is_tombstone, as_of, rank_sequence,
---             rank_hash, document, raw, source_ref; one row per premise.
+--             rank_hash, document, raw, source_ref, source_modified_at; one row per premise.
 -- unchanged   drops the rows that need no look at all.
 -- tail        says what became of them.
 -- $1          the channel.
@@ -58,6 +58,7 @@ completed AS (
             ELSE c.validity_year END AS validity_year,
         coalesce(j.doc -> 'flags', c.flags, '[]') AS flags,
         coalesce(j.raw, c.raw) AS raw,
+        coalesce(j.source_modified_at, c.source_modified_at) AS source_modified_at,
         -- Only a complete statement can be recognised again by its hash.
         CASE WHEN j.doc ?& ARRAY['name', 'county', 'constituency', 'ward', 'business_type', 'ownership',
             'superintendent_registration_no', 'superintendent_name', 'superintendent_cadre', 'license_validity',
@@ -88,11 +89,11 @@ written AS (
         premise_id, name, county, constituency, ward, business_type, ownership, superintendent_registration_no,
         superintendent_name, superintendent_cadre, license_validity, validity_year, flags, raw,
         effective_at, rank_class, is_tombstone, as_of, rank_sequence, rank_hash, content_hash,
-        channel, source_ref, changed_at)
+        source_modified_at, channel, source_ref, changed_at)
     SELECT premise_id, name, county, constituency, ward, business_type, ownership, superintendent_registration_no,
         superintendent_name, superintendent_cadre, license_validity, validity_year, flags, raw,
         effective_at, rank_class, is_tombstone, as_of, rank_sequence, rank_hash, content_hash,
-        $1, source_ref, CASE WHEN kind IS NULL THEN old_changed_at ELSE now() END
+        source_modified_at, $1, source_ref, CASE WHEN kind IS NULL THEN old_changed_at ELSE now() END
     FROM incoming
     ON CONFLICT (premise_id) DO UPDATE SET
         name = excluded.name, county = excluded.county, constituency = excluded.constituency, ward = excluded.ward,
@@ -104,7 +105,7 @@ written AS (
         effective_at = excluded.effective_at, rank_class = excluded.rank_class,
         is_tombstone = excluded.is_tombstone, as_of = excluded.as_of, rank_sequence = excluded.rank_sequence,
         rank_hash = excluded.rank_hash, content_hash = excluded.content_hash,
-        channel = excluded.channel, source_ref = excluded.source_ref, changed_at = excluded.changed_at
+        source_modified_at = excluded.source_modified_at, channel = excluded.channel, source_ref = excluded.source_ref, changed_at = excluded.changed_at
     WHERE (excluded.effective_at, excluded.rank_class, excluded.is_tombstone, excluded.as_of,
            excluded.rank_sequence, excluded.rank_hash)
         > (p.effective_at, p.rank_class, p.is_tombstone, p.as_of, p.rank_sequence, p.rank_hash)

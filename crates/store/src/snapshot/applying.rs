@@ -2,12 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
-use premise_domain::{source_time::floor_to_micros, sync_run::RunCounts};
+use premise_domain::{
+    acceptance::{Judgement, judge},
+    source_time::floor_to_micros,
+    sync_run::{RunCounts, RunStatus},
+};
 use serde_json::Value;
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
-use super::{Answer, Quarantined};
+use super::{Answer, Applied, Policy, Quarantined, Tally};
 use crate::{StoreError, apply::APPLY_ROWS, transact::APPLY_LOCK};
 
 /// One pull being applied.
@@ -15,34 +19,57 @@ pub(super) struct Applying<'a> {
     pub(super) transaction: &'a Transaction<'a>,
     pub(super) run_id: Uuid,
     pub(super) answer: &'a Answer,
+    pub(super) policy: &'a Policy,
+    pub(super) tally: &'a Tally,
     pub(super) quarantined: &'a [Quarantined],
 }
 
 impl Applying<'_> {
     /// Everything between `BEGIN` and `COMMIT`. The exclusive lock is taken as late as possible.
-    pub(super) async fn run(&self, staged: i64) -> Result<RunCounts, StoreError> {
+    pub(super) async fn run(&self) -> Result<Applied, StoreError> {
         let collapsed = self.collapse_duplicates().await?;
         self.keep_quarantined().await?;
+        self.query("begin the effect", "SAVEPOINT effect", &[]).await?;
         self.query("lock for a pull", "SELECT pg_advisory_xact_lock($1)", &[&APPLY_LOCK]).await?;
-        let missing = if self.answer.complete { self.count_missing().await? } else { 0 };
-        // A missing premise is not deleted on one answer's word, and the floor, which would
-        // confirm its absence, stays where it is.
-        let accepted = self.answer.complete && staged > 0 && missing == 0;
-        let mut counts = self.apply_rows(accepted, staged - collapsed).await?;
+        let held = if self.answer.complete { self.judge().await? } else { None };
+        let accepted = self.answer.complete && held.is_none();
+        let mut counts = self.apply_rows(accepted, self.tally.rows - collapsed).await?;
         counts.fetched = self.answer.fetched;
         counts.quarantined = self.quarantined.len() as i64;
         counts.collapsed = collapsed;
-        counts.withheld = missing;
         if accepted {
+            counts.deleted = self.delete_confirmed().await?;
+            counts.withheld = self.note_absences().await?;
             self.raise_floor().await?;
+        } else if held.is_some() {
+            counts.withheld = self.count_missing().await?;
         }
         self.move_watermark().await?;
-        self.finish_run(&counts).await?;
-        Ok(counts)
+        if self.policy.dry_run {
+            self.query("undo the effect", "ROLLBACK TO SAVEPOINT effect", &[]).await?;
+        }
+        self.finish_run(&counts, held.as_deref()).await?;
+        Ok(Applied { counts, held })
     }
 
-    fn floor(&self) -> DateTime<Utc> {
+    /// r, as the register keeps it.
+    pub(super) fn as_of(&self) -> DateTime<Utc> {
+        floor_to_micros(self.answer.reflects_at)
+    }
+
+    /// F = r - S: up to where an accepted answer confirms.
+    pub(super) fn floor(&self) -> DateTime<Utc> {
         floor_to_micros(self.answer.reflects_at - self.answer.source_lag)
+    }
+
+    /// Why the answer is held, if it is.
+    async fn judge(&self) -> Result<Option<String>, StoreError> {
+        self.find_missing().await?;
+        match judge(&self.facts().await?, &self.policy.limits) {
+            Judgement::Accepted => Ok(None),
+            Judgement::Held(reason) => Ok(Some(reason)),
+            Judgement::Refused { code, message } => Err(StoreError::AnswerRefused { code, message }),
+        }
     }
 
     /// Of several rows with one key the one with the largest rank stays.
@@ -64,29 +91,14 @@ impl Applying<'_> {
         let raws: Vec<&str> = self.quarantined.iter().map(|row| row.raw.as_str()).collect();
         let statement = "INSERT INTO quarantined_rows (run_id, premise_id, errors, raw)
             SELECT $1, * FROM unnest($2::bigint[], $3::jsonb[], $4::text[])";
-        self.query("keep quarantined rows", statement, &[&self.run_id, &premises, &errors, &raws])
-            .await
-            .map(drop)
-    }
-
-    async fn count_missing(&self) -> Result<i64, StoreError> {
-        let statement = "SELECT count(*) FROM premises p
-            WHERE NOT p.is_tombstone
-              AND NOT EXISTS (SELECT FROM staged_rows s WHERE s.premise_id = p.premise_id)
-              AND NOT EXISTS (SELECT FROM quarantined_rows q WHERE q.run_id = $1 AND q.premise_id = p.premise_id)";
-        let rows = self.query("count missing premises", statement, &[&self.run_id]).await?;
-        Ok(rows.first().map_or(0, |row| row.get(0)))
+        let parameters: [&(dyn ToSql + Sync); 4] = [&self.run_id, &premises, &errors, &raws];
+        self.query("keep quarantined rows", statement, &parameters).await.map(drop)
     }
 
     async fn apply_rows(&self, accepted: bool, rows: i64) -> Result<RunCounts, StoreError> {
         let context = "apply rows";
-        let parameters: [&(dyn ToSql + Sync); 5] = [
-            &self.answer.channel.as_str(),
-            &floor_to_micros(self.answer.reflects_at),
-            &self.floor(),
-            &accepted,
-            &self.run_id,
-        ];
+        let parameters: [&(dyn ToSql + Sync); 5] =
+            [&self.answer.channel.as_str(), &self.as_of(), &self.floor(), &accepted, &self.run_id];
         let mut counts = RunCounts { unchanged: rows, ..RunCounts::default() };
         for row in self.query(context, &APPLY_ROWS, &parameters).await? {
             let (word, n): (&str, i64) = (row.get(0), row.get(1));
@@ -104,56 +116,30 @@ impl Applying<'_> {
         Ok(counts)
     }
 
-    /// The floor only rises. Premises whose row was quarantined keep the floor they had.
-    async fn raise_floor(&self) -> Result<(), StoreError> {
-        let keep = "INSERT INTO floor_exemptions (premise_id, floor_at)
-            SELECT DISTINCT q.premise_id, coalesce(x.floor_at, f.floor_at, '-infinity')
-            FROM quarantined_rows q
-            LEFT JOIN floor_exemptions x USING (premise_id)
-            LEFT JOIN floors f ON f.source = 'ppb'
-            WHERE q.run_id = $1 AND q.premise_id > 0 AND $2 > coalesce(f.floor_at, '-infinity')
-            ON CONFLICT (premise_id) DO NOTHING";
-        self.query("exempt quarantined premises", keep, &[&self.run_id, &self.floor()]).await?;
-        let end = "DELETE FROM floor_exemptions x WHERE x.floor_at < $2
-            AND NOT EXISTS (SELECT FROM quarantined_rows q WHERE q.run_id = $1 AND q.premise_id = x.premise_id)
-            AND $2 >= coalesce((SELECT floor_at FROM floors WHERE source = 'ppb'), '-infinity')";
-        self.query("end exemptions", end, &[&self.run_id, &self.floor()]).await?;
-        let raise = "INSERT INTO floors (source, floor_at, as_of, run_id) VALUES ('ppb', $2, $3, $1)
-            ON CONFLICT (source) DO UPDATE
-            SET floor_at = excluded.floor_at, as_of = excluded.as_of, run_id = excluded.run_id
-            WHERE excluded.floor_at > floors.floor_at";
-        let as_of = floor_to_micros(self.answer.reflects_at);
-        self.query("raise the floor", raise, &[&self.run_id, &self.floor(), &as_of]).await.map(drop)
-    }
-
-    /// The watermark only rises.
-    async fn move_watermark(&self) -> Result<(), StoreError> {
-        let Some(watermark) = self.answer.watermark else { return Ok(()) };
-        let statement = "INSERT INTO watermarks (source, watermark_at, run_id) VALUES ('ppb', $2, $1)
-            ON CONFLICT (source) DO UPDATE SET watermark_at = excluded.watermark_at, run_id = excluded.run_id
-            WHERE excluded.watermark_at > watermarks.watermark_at";
-        self.query("move the watermark", statement, &[&self.run_id, &floor_to_micros(watermark)])
-            .await
-            .map(drop)
-    }
-
     /// Ends the run in the transaction of its rows. A run that is not running any more was taken
     /// away, and its rows must not be applied.
-    async fn finish_run(&self, counts: &RunCounts) -> Result<(), StoreError> {
-        let statement =
-            "UPDATE sync_runs SET status = 'succeeded', phase = 'done', finished_at = clock_timestamp(),
-                heartbeat_at = clock_timestamp(), rows = $2, counts = $3, reflects_at = $4, evidence = $5,
-                fallback_reason = $6
+    async fn finish_run(&self, counts: &RunCounts, held: Option<&str>) -> Result<(), StoreError> {
+        let plan_hash = match held {
+            Some(_) if !self.policy.dry_run => Some(self.keep_plan().await?),
+            _ => None,
+        };
+        let status = if plan_hash.is_some() { RunStatus::Held } else { RunStatus::Succeeded };
+        let statement = "UPDATE sync_runs SET status = $2, phase = 'done', finished_at = clock_timestamp(),
+                heartbeat_at = clock_timestamp(), rows = $3, counts = $4, reflects_at = $5, floor_at = $6,
+                evidence = $7, fallback_reason = $8, held_reason = $9, plan_hash = $10
             WHERE id = $1 AND status = 'running' RETURNING 1";
         let counts_json = serde_json::to_value(counts).unwrap_or_default();
-        let answer = self.answer;
-        let parameters: [&(dyn ToSql + Sync); 6] = [
+        let parameters: [&(dyn ToSql + Sync); 10] = [
             &self.run_id,
-            &answer.fetched,
+            &status.as_str(),
+            &self.answer.fetched,
             &counts_json,
-            &floor_to_micros(answer.reflects_at),
-            &answer.evidence,
-            &answer.fallback_reason,
+            &self.as_of(),
+            &self.floor(),
+            &self.answer.evidence,
+            &self.answer.fallback_reason,
+            &held,
+            &plan_hash,
         ];
         match self.query("finish the run", statement, &parameters).await?.len() {
             1 => Ok(()),
@@ -161,7 +147,7 @@ impl Applying<'_> {
         }
     }
 
-    async fn query(
+    pub(super) async fn query(
         &self,
         context: &'static str,
         statement: &str,

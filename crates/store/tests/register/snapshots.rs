@@ -5,7 +5,7 @@ use premise_domain::{
     FieldError, PremiseId,
     sync_run::{Mode, RunStatus},
 };
-use premise_store::{StoreError, runs};
+use premise_store::{Policy, StoreError, runs};
 use serde_json::{Value, json};
 
 const R1: &str = "2026-01-01T10:00:00Z";
@@ -64,25 +64,6 @@ async fn a_late_event_from_before_the_floor_is_stale_though_nothing_was_written(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_premise_is_not_deleted_and_the_floor_stays() {
-    let register = Register::empty().await;
-    register.pull(R1, &many(10)).await;
-    let counts = register.pull(R2, &many(9)).await;
-    assert_eq!((counts.withheld, counts.deleted), (1, 0));
-    assert_eq!(register.number("SELECT count(*) FROM premises WHERE NOT is_tombstone").await, 10);
-    assert_eq!(register.number(&format!("SELECT count(*) FROM floors WHERE as_of = '{R1}'")).await, 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_empty_answer_changes_nothing() {
-    let register = Register::empty().await;
-    register.pull(R1, &many(3)).await;
-    let counts = register.pull(R2, &[]).await;
-    assert_eq!((counts.withheld, counts.deleted), (3, 0));
-    assert_eq!(register.number("SELECT count(*) FROM premises WHERE is_tombstone").await, 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn duplicate_keys_collapse_to_the_newest_and_add_up() {
     let register = Register::empty().await;
     let mut newer = row(1, "NEWER");
@@ -101,7 +82,7 @@ async fn a_quarantined_premise_keeps_its_floor_and_its_row_is_kept_raw() {
     stage.push(&row_observation(&row(1, "CHEMIST 1"), R2, run_id)).await.unwrap();
     let raw = "{\"premiseid\":2,\0}";
     stage.quarantine(PremiseId::try_from(2).ok(), &[FieldError::new("county", "must be text")], raw);
-    let counts = stage.apply(answer(R2, 2)).await.unwrap();
+    let counts = stage.apply(&answer(R2, 2), &Policy::default()).await.unwrap().counts;
     assert_eq!((counts.unchanged, counts.quarantined, counts.withheld), (1, 1, 0));
     assert_eq!(register.number(&format!("SELECT count(*) FROM floors WHERE as_of = '{R2}'")).await, 1);
     // Before the new floor, after the old one: only the quarantined premise may take it.
@@ -126,7 +107,9 @@ async fn nothing_is_applied_when_the_run_was_taken_away() {
     assert!(
         runs::end(&mut connection, run_id, RunStatus::Cancelled, "cancelled", "by the test").await.unwrap()
     );
-    assert!(matches!(stage.apply(answer(R1, 1)).await, Err(StoreError::RunTakenAway(id)) if id == run_id));
+    assert!(
+        matches!(stage.apply(&answer(R1, 1), &Policy::default()).await, Err(StoreError::RunTakenAway(id)) if id == run_id)
+    );
     assert_eq!(register.number("SELECT count(*) FROM premises").await, 0);
 }
 
@@ -141,7 +124,7 @@ async fn a_dropped_stage_leaves_no_trace() {
     drop(stage);
     let mut stage = register.store.stage(run_id).await.unwrap();
     stage.push(&row_observation(&row(1, "A"), R1, run_id)).await.unwrap();
-    assert_eq!(stage.apply(answer(R1, 1)).await.unwrap().inserted, 1);
+    assert_eq!(stage.apply(&answer(R1, 1), &Policy::default()).await.unwrap().counts.inserted, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,7 +135,7 @@ async fn a_partial_answer_confirms_nothing() {
     let mut stage = register.store.stage(run_id).await.unwrap();
     stage.push(&row_observation(&row(1, "CHEMIST 1"), R2, run_id)).await.unwrap();
     let partial = premise_store::Answer { complete: false, watermark: Some(at(R2)), ..answer(R2, 1) };
-    let counts = stage.apply(partial).await.unwrap();
+    let counts = stage.apply(&partial, &Policy::default()).await.unwrap().counts;
     assert_eq!((counts.unchanged, counts.withheld), (1, 0));
     assert_eq!(register.number(&format!("SELECT count(*) FROM floors WHERE as_of = '{R1}'")).await, 1);
     assert_eq!(

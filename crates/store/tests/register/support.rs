@@ -6,7 +6,7 @@ use premise_domain::{
     webhook::WebhookEvent,
 };
 use premise_store::{
-    Answer, Store, WebhookItem,
+    Answer, Applied, Policy, Store, StoreError, WebhookItem,
     runs::{self, NewRun, Queued},
 };
 use premise_testkit::TestDatabase;
@@ -54,12 +54,22 @@ impl Register {
 
     /// A full pull that answered `rows` at `r`.
     pub(crate) async fn pull(&self, r: &str, rows: &[Value]) -> premise_domain::sync_run::RunCounts {
+        self.pull_with(r, rows, &Policy::default()).await.unwrap().counts
+    }
+
+    /// A full pull under another policy than the default one.
+    pub(crate) async fn pull_with(
+        &self,
+        r: &str,
+        rows: &[Value],
+        policy: &Policy,
+    ) -> Result<Applied, StoreError> {
         let run_id = self.running(Mode::Full).await;
         let mut stage = self.store.stage(run_id).await.unwrap();
         for row in rows {
             stage.push(&row_observation(row, r, run_id)).await.unwrap();
         }
-        stage.apply(answer(r, rows.len())).await.unwrap()
+        stage.apply(&answer(r, rows.len()), policy).await
     }
 }
 

@@ -1,0 +1,62 @@
+//! What a complete answer looks like beside the register: the facts its acceptance is judged by.
+
+use premise_domain::acceptance::{Facts, WATCHED};
+
+use super::applying::Applying;
+use crate::StoreError;
+
+impl Applying<'_> {
+    /// Fills `staged_missing` with the live premises that the answer does not have and would
+    /// delete: not quarantined, above no floor of theirs, and not stated later by anyone else.
+    pub(super) async fn find_missing(&self) -> Result<(), StoreError> {
+        let statement = "
+            INSERT INTO staged_missing
+            SELECT p.premise_id,
+                1 + CASE WHEN a.as_of < $3 THEN a.reads WHEN a.as_of IS NULL THEN 0 ELSE a.reads - 1 END >= $4
+            FROM premises p
+            LEFT JOIN floors f ON f.source = 'ppb'
+            LEFT JOIN floor_exemptions x USING (premise_id)
+            LEFT JOIN pending_absences a USING (premise_id)
+            WHERE NOT p.is_tombstone
+              AND NOT EXISTS (SELECT FROM staged_rows s WHERE s.premise_id = p.premise_id)
+              AND NOT EXISTS (SELECT FROM quarantined_rows q WHERE q.run_id = $1 AND q.premise_id = p.premise_id)
+              AND $2 > coalesce(x.floor_at, f.floor_at, '-infinity')
+              AND (p.effective_at, p.rank_class, p.is_tombstone, p.as_of, p.rank_sequence, p.rank_hash)
+                < ($2, 1::smallint, true, $3, 0::bigint, decode(repeat('00', 16), 'hex'))";
+        let (floor, as_of, confirmations) = (self.floor(), self.as_of(), self.policy.delete_confirmations);
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+            [&self.run_id, &floor, &as_of, &confirmations];
+        self.query("find missing premises", statement, &parameters).await.map(drop)
+    }
+
+    pub(super) async fn count_missing(&self) -> Result<i64, StoreError> {
+        let rows = self.query("count missing premises", "SELECT count(*) FROM staged_missing", &[]).await?;
+        Ok(rows.first().map_or(0, |row| row.get(0)))
+    }
+
+    pub(super) async fn facts(&self) -> Result<Facts, StoreError> {
+        let filters = WATCHED.map(|field| format!(", count(*) FILTER (WHERE {field} IS NULL)"));
+        let statement = format!("SELECT count(*){} FROM premises WHERE NOT is_tombstone", filters.concat());
+        let live = self.query("count live premises", &statement, &[]).await?;
+        let number = |column: usize| live.first().map_or(0, |row| row.get::<_, i64>(column));
+        Ok(Facts {
+            rows: self.tally.rows,
+            live: number(0),
+            missing: self.count_missing().await?,
+            went_back: self.count_went_back().await?,
+            nulls: self.tally.nulls,
+            live_nulls: std::array::from_fn(|field| number(1 + field)),
+        })
+    }
+
+    /// Rows older than a state of the premise that an answer of this r must have seen.
+    async fn count_went_back(&self) -> Result<i64, StoreError> {
+        if self.tally.with_modified == 0 {
+            return Ok(0);
+        }
+        let statement = "SELECT count(*) FROM staged_rows s JOIN premises p USING (premise_id)
+            WHERE s.modified_at < p.source_modified_at AND p.source_modified_at <= $1";
+        let rows = self.query("count rows that went back", statement, &[&self.floor()]).await?;
+        Ok(rows.first().map_or(0, |row| row.get(0)))
+    }
+}
