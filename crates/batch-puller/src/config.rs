@@ -5,7 +5,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use chrono::TimeDelta;
+use premise_domain::acceptance::Limits;
 use premise_runtime::{ConfigError, Secret};
+use premise_store::Policy;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -121,6 +123,10 @@ pub struct PullConfig {
     pub look_ms: u64,
     /// How long it is remembered whether PPB honours `updatedSince`.
     pub probe_memory_minutes: u64,
+    /// Accepted answers in a row that must miss a premise before it is deleted.
+    pub delete_confirmations: i32,
+    /// How far a complete answer may differ from the register.
+    pub acceptance: Limits,
 }
 
 impl Default for PullConfig {
@@ -133,6 +139,8 @@ impl Default for PullConfig {
             dead_after_ms: 30_000,
             look_ms: 5_000,
             probe_memory_minutes: 24 * 60,
+            delete_confirmations: 2,
+            acceptance: Limits::default(),
         }
     }
 }
@@ -144,10 +152,22 @@ impl PullConfig {
             let keys = "pull.batch_rows, pull.progress_ms, pull.look_ms";
             return Err(ConfigError::invalid(keys, "must be at least 1"));
         }
+        if self.delete_confirmations < 1 {
+            return Err(ConfigError::invalid("pull.delete_confirmations", "must be at least 1"));
+        }
         if self.dead_after_ms < 4 * self.progress_ms {
             return Err(ConfigError::invalid("pull.dead_after_ms", "must be at least 4 × pull.progress_ms"));
         }
         Ok(())
+    }
+
+    /// How far an answer is believed.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            limits: self.acceptance,
+            delete_confirmations: self.delete_confirmations,
+            ..Policy::default()
+        }
     }
 
     /// [`PullConfig::progress_ms`] as a span.

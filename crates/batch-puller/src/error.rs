@@ -31,9 +31,6 @@ pub enum RunError {
     /// The process had to end before the run did.
     #[error("the puller was stopped before the run was done; nothing was applied")]
     Stopped,
-    /// Not possible yet.
-    #[error("a dry run is not supported by this version; nothing was done")]
-    NoDryRun,
     /// The parser panicked, or its thread could not run.
     #[error("the parser ended unexpectedly; this is a fault of premise-sync")]
     Parser(#[source] tokio::task::JoinError),
@@ -61,9 +58,7 @@ impl RunError {
                 Disposition::Unavailable => Retry::Soon,
                 Disposition::Rejected => Retry::Never,
             },
-            Self::Answer(_) | Self::Cancelled | Self::Stopped | Self::NoDryRun | Self::Parser(_) => {
-                Retry::Never
-            }
+            Self::Answer(_) | Self::Cancelled | Self::Stopped | Self::Parser(_) => Retry::Never,
         }
     }
 
@@ -73,10 +68,10 @@ impl RunError {
             Self::Request(error) => error.code(),
             Self::Answer(error) => error.code(),
             Self::Store(StoreError::RunTakenAway(_)) => "run_taken_away",
+            Self::Store(StoreError::AnswerRefused { code, .. }) => code,
             Self::Store(_) => "store",
             Self::Cancelled => "cancelled",
             Self::Stopped => "stopped",
-            Self::NoDryRun => "dry_run_unsupported",
             Self::Parser(_) => "internal",
         }
     }
@@ -86,12 +81,9 @@ impl RunError {
     pub fn message(&self) -> String {
         match self {
             Self::Request(error) => chain(error),
-            Self::Answer(_)
-            | Self::Store(_)
-            | Self::Cancelled
-            | Self::Stopped
-            | Self::NoDryRun
-            | Self::Parser(_) => self.to_string(),
+            Self::Answer(_) | Self::Store(_) | Self::Cancelled | Self::Stopped | Self::Parser(_) => {
+                self.to_string()
+            }
         }
     }
 }

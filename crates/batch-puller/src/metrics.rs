@@ -125,6 +125,7 @@ impl Metrics {
             ("quarantined", counts.quarantined),
             ("collapsed", counts.collapsed),
             ("deleted", counts.deleted),
+            ("withheld", counts.withheld),
         ] {
             let count = u64::try_from(count).unwrap_or(0);
             self.rows.with_label_values(&[mode.as_str(), outcome]).inc_by(count);

@@ -13,9 +13,9 @@ mod watermark;
 
 use std::time::{Duration, Instant};
 
-use premise_domain::sync_run::{Mode, RunCounts, RunStatus};
+use premise_domain::sync_run::{Mode, RunStatus};
 use premise_store::{
-    Store, StoreError,
+    Applied, Store, StoreError,
     runs::{self, Standing, SyncRun},
 };
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -69,7 +69,7 @@ impl Runner {
             () = stop => Err(RunError::Stopped),
         };
         let status = match result {
-            Ok(counts) => self.succeeded(&run, counts),
+            Ok(applied) => self.applied(&run, &applied),
             Err(reason) => self.ended(&run, &reason).await,
         };
         self.metrics.run_ended(run.mode, status, began.elapsed());
@@ -77,15 +77,12 @@ impl Runner {
     }
 
     /// Tries until one attempt succeeds or no other may help.
-    async fn work(&self, run: &SyncRun, progress: &Progress) -> Result<RunCounts, RunError> {
-        if run.dry_run {
-            return Err(RunError::NoDryRun);
-        }
+    async fn work(&self, run: &SyncRun, progress: &Progress) -> Result<Applied, RunError> {
         let mut attempts = Attempts::new(&self.ppb);
         let mut fallback = None;
         loop {
             let reason = match self.attempt(run, fallback.as_deref(), progress).await {
-                Ok(counts) => return Ok(counts),
+                Ok(applied) => return Ok(applied),
                 Err(reason) => reason,
             };
             if let (None, Some(support)) = (&fallback, self.shown_by(run, &reason)) {
@@ -145,10 +142,18 @@ impl Runner {
         runs::note_progress(&mut connection, run_id, phase.as_str(), bytes, rows).await
     }
 
-    fn succeeded(&self, run: &SyncRun, counts: RunCounts) -> RunStatus {
-        info!(run_id = %run.id, mode = %run.mode, ?counts, "run succeeded");
-        self.metrics.rows_applied(run.mode, &counts);
-        RunStatus::Succeeded
+    fn applied(&self, run: &SyncRun, applied: &Applied) -> RunStatus {
+        let (run_id, mode, counts) = (run.id, run.mode, applied.counts);
+        if let Some(reason) = &applied.held {
+            warn!(%run_id, %mode, ?counts, dry_run = run.dry_run, reason, "run held");
+        } else {
+            info!(%run_id, %mode, ?counts, dry_run = run.dry_run, "run succeeded");
+        }
+        if run.dry_run {
+            return RunStatus::Succeeded;
+        }
+        self.metrics.rows_applied(mode, &counts);
+        if applied.held.is_some() { RunStatus::Held } else { RunStatus::Succeeded }
     }
 
     /// Ends the run for `reason`, unless it is over already: a commit may have outrun the reason, or another

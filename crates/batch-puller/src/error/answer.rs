@@ -90,7 +90,7 @@ impl AnswerError {
             Self::NoList => "answer_no_list",
             Self::MorePages => "answer_more_pages",
             Self::LimitReached { .. } => "answer_limit_reached",
-            Self::NoRows => "answer_no_rows",
+            Self::NoRows => "empty_answer",
             Self::TooManyInvalid { .. } => "answer_too_many_invalid",
             Self::RowTooLong { .. } => "answer_row_too_long",
             Self::FilterIgnored(_) => "filter_ignored",

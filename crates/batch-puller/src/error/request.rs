@@ -36,10 +36,10 @@ pub enum RequestError {
     #[error("PPB refuses the credentials with status {0}; check ppb.email, ppb.password and ppb.auth")]
     Unauthorized(u16),
     /// 429.
-    #[error("PPB asks for fewer requests (status 429)")]
+    #[error("PPB asks for fewer requests (status 429{})", wish(*.0))]
     RateLimited(Option<Duration>),
     /// 5xx, 408 or 425.
-    #[error("PPB has a fault of its own (status {status})")]
+    #[error("PPB has a fault of its own (status {status}{})", wish(*retry_after))]
     Faulty {
         /// The status.
         status: u16,
@@ -84,4 +84,9 @@ impl RequestError {
             Self::NoToken => "ppb_login_unreadable",
         }
     }
+}
+
+/// PPB's wish in words.
+fn wish(retry_after: Option<Duration>) -> String {
+    retry_after.map(|wait| format!(", asks to come back in {} s", wait.as_secs())).unwrap_or_default()
 }

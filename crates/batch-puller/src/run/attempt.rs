@@ -1,11 +1,8 @@
 //! One attempt: decide what to ask for, read the answer into a stage, judge it, apply it.
 
 use chrono::{DateTime, Utc};
-use premise_domain::{
-    observation::Channel,
-    sync_run::{Mode, RunCounts},
-};
-use premise_store::{Answer, Stage, StoreError, runs::SyncRun};
+use premise_domain::{observation::Channel, sync_run::Mode};
+use premise_store::{Answer, Applied, Policy, Stage, StoreError, runs::SyncRun};
 use serde_json::Value;
 
 use super::{
@@ -37,7 +34,7 @@ impl Runner {
         run: &SyncRun,
         fallback: Option<&str>,
         progress: &Progress,
-    ) -> Result<RunCounts, RunError> {
+    ) -> Result<Applied, RunError> {
         progress.enter(Phase::Fetching);
         let plan = self.plan(run, fallback).await?;
         let since = match plan.asked {
@@ -53,7 +50,8 @@ impl Runner {
         let complete = judge(plan.asked, &received, self.ppb.limit)?;
         progress.enter(Phase::Applying);
         let answer = self.describe(run, plan, &head, &received, complete);
-        Ok(stage.0.apply(answer).await?)
+        let policy = Policy { dry_run: run.dry_run, ..self.pull.policy() };
+        Ok(stage.0.apply(&answer, &policy).await?)
     }
 
     async fn plan(&self, run: &SyncRun, fallback: Option<&str>) -> Result<Plan, RunError> {

@@ -17,10 +17,11 @@ const EVIDENCE: &str = "watermark";
 /// Runs that are looked through for the last watermark.
 const LOOKED_THROUGH: i64 = 200;
 
-/// What a run knows afterwards: `min(max lastModified, r)`. What an operator's `since` skipped must still be
-/// asked for, so such a run adds nothing.
+/// What a run knows afterwards: `min(max lastModified, r)`. What an operator's `since` skipped, or a dry run
+/// left out, must still be asked for, so such a run adds nothing.
 pub(super) fn of_run(run: &SyncRun, asked: Asked, r: DateTime<Utc>, tally: &Tally) -> Option<DateTime<Utc>> {
     match asked {
+        Asked::Everything | Asked::ChangesSince(_) if run.dry_run => None,
         Asked::ChangesSince(_) if run.since.is_some() => None,
         Asked::Everything | Asked::ChangesSince(_) => tally.last_modified.map(|at| at.min(r)),
     }
@@ -78,6 +79,10 @@ mod tests {
             fallback_reason: None,
             error_code: None,
             error_message: None,
+            held_reason: None,
+            plan_hash: None,
+            approved_by: None,
+            approved_at: None,
         }
     }
 
