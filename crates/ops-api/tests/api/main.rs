@@ -1,0 +1,9 @@
+//! The whole service over HTTP, on a real Postgres and a real broker.
+//!
+//! Tests have two threads: migrating blocks the one it runs on.
+
+mod access;
+mod faults;
+mod reads;
+mod runs;
+mod support;
