@@ -59,7 +59,7 @@ impl Secrets {
             "database": { "url": urls.database },
             "broker": { "url": urls.broker },
             "shutdown": { "drain_seconds": drain.as_secs() },
-            "webhook": { "secrets": [{ "id": "local", "key": self.webhook }] },
+            "webhook": { "secret": self.webhook, "secret_id": "local" },
             "ppb": { "url": ppb_url, "email": PPB_EMAIL, "password": self.ppb_password },
             // Mode `none` is refused by the service unless every listener is on loopback, as ours are.
             "auth": {
