@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn the_seed_document_s_premise_is_there_at_any_size() {
         let premise = Generator::new(9, 1, 2030).premise(0).into_owned();
-        assert_eq!((premise.id, premise.name.as_deref()), (34_014, Some("LIBWOB CHEMIST")));
+        assert_eq!((premise.id, premise.name.as_deref()), (34_014, Some("LIBWOB PHARMACY")));
         assert_eq!(premise.license_validity.as_deref(), Some("2025-12-31"));
     }
 

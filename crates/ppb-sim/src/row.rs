@@ -191,7 +191,7 @@ mod tests {
         let mut out = Vec::new();
         write(&mut out, &generator.premise(0), &RowShape::default());
         let expected = concat!(
-            r#"{"premiseid":34014,"premisename":"LIBWOB CHEMIST","county":"Uasin Gishu","constituency":"TURBO","#,
+            r#"{"premiseid":34014,"premisename":"LIBWOB PHARMACY","county":"Uasin Gishu","constituency":"TURBO","#,
             r#""ward":"KAMAGUT","businesstype":"RETAIL","ownership":"SOLE PROPRIETOR","#,
             r#""superintendentregistrationno":11363,"superintendentname":"KIPLAGAT K AMON","#,
             r#""superintendentcadre":"PHARMTECH","licensevalidity":"2025-12-31","validityyear":2025}"#
@@ -219,7 +219,7 @@ mod tests {
         let row = |shape| written(&generator.premise(0), &shape);
         assert_eq!(row(spoiled(Field::County, 1.0, Twist::Null))["county"], Value::Null);
         let renamed = row(spoiled(Field::PremiseName, 1.0, Twist::Renamed("premise_name".into())));
-        assert_eq!(renamed["premise_name"], "LIBWOB CHEMIST");
+        assert_eq!(renamed["premise_name"], "LIBWOB PHARMACY");
         assert!(renamed.get("premisename").is_none());
         assert_eq!(row(spoiled(Field::PremiseId, 1.0, Twist::Retyped))["premiseid"], "34014");
         assert_eq!(

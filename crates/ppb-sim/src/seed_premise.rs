@@ -1,4 +1,5 @@
-//! The premise of the seed document, word for word. Every catalogue starts with it.
+//! The premise of the seed document, under a former name: the webhook that the document shows then
+//! changes something. Every catalogue starts with it.
 
 use std::borrow::Cow;
 
@@ -20,7 +21,7 @@ pub fn premise() -> Premise<'static> {
     let text = |text: &'static str| -> Text<'static> { Some(Cow::Borrowed(text)) };
     Premise {
         id: ID,
-        name: text("LIBWOB CHEMIST"),
+        name: text("LIBWOB PHARMACY"),
         county: text(PATH.county),
         constituency: text(PATH.constituency),
         ward: text(PATH.ward),

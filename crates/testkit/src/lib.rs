@@ -11,6 +11,7 @@
 
 mod broker;
 mod database;
+pub mod model;
 mod process;
 mod runtime;
 mod wait;

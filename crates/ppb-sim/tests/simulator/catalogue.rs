@@ -25,7 +25,7 @@ async fn the_default_catalogue_is_the_real_one_s_size_and_shape() {
     assert_eq!(
         *libwob,
         json!({
-            "premiseid": 34014, "premisename": "LIBWOB CHEMIST", "county": "Uasin Gishu",
+            "premiseid": 34014, "premisename": "LIBWOB PHARMACY", "county": "Uasin Gishu",
             "constituency": "TURBO", "ward": "KAMAGUT", "businesstype": "RETAIL",
             "ownership": "SOLE PROPRIETOR", "superintendentregistrationno": 11363,
             "superintendentname": "KIPLAGAT K AMON", "superintendentcadre": "PHARMTECH",
