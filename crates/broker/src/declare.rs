@@ -6,14 +6,19 @@ use lapin::{Channel, ExchangeKind};
 
 use crate::config::BrokerConfig;
 use crate::error::LinkError;
-use crate::link::Link;
+use crate::link::{Link, answered};
 use crate::topology::{Argument, ExchangeType, Topology, topology};
 
 /// Declares everything of an installation over a connection of its own. Repeating it is harmless;
 /// a queue that exists with other arguments is an error.
 pub async fn declare(config: &BrokerConfig) -> Result<(), LinkError> {
+    declare_topology(config, &topology(&config.topology_options())).await
+}
+
+/// The same for a topology of the caller's, for instance a part of an installation's.
+pub async fn declare_topology(config: &BrokerConfig, topology: &Topology) -> Result<(), LinkError> {
     let link = Link::open(config, "declare").await?;
-    let declared = declare_on(&link.channel().await?, &topology(&config.topology_options())).await;
+    let declared = answered(declare_on(&link.channel().await?, topology)).await;
     link.close().await;
     declared
 }

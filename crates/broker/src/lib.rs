@@ -33,7 +33,7 @@ mod topology;
 pub use config::{BrokerConfig, BrokerUrl, InvalidBrokerUrl};
 pub use consumer::{Consumer, ConsumerOptions, Handler, Outcome, Pause, Verdict};
 pub use dead_letter::{ATTEMPTS_EXHAUSTED, DeadLetter};
-pub use declare::declare;
+pub use declare::{declare, declare_topology};
 pub use delivery::Delivery;
 pub use error::{Disposition, LinkError, PublishError};
 pub use message::{Outgoing, Route};
