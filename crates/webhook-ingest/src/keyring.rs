@@ -1,0 +1,94 @@
+//! The secrets shared with PPB, each with an id and perhaps an expiry.
+
+use chrono::{DateTime, Utc};
+use premise_domain::signature::{EmptySecret, PresentedSignatures, SigningKey};
+
+/// One secret.
+#[derive(Debug)]
+pub(crate) struct Key {
+    signing: SigningKey,
+    expires_at: Option<DateTime<Utc>>,
+}
+
+impl Key {
+    pub(crate) fn new(
+        id: &str,
+        secret: &[u8],
+        expires_at: Option<DateTime<Utc>>,
+    ) -> Result<Self, EmptySecret> {
+        Ok(Self { signing: SigningKey::new(id, secret)?, expires_at })
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        self.signing.id()
+    }
+
+    /// Whether it counts at `now`. It ends at the instant of its expiry.
+    pub(crate) fn accepted_at(&self, now: DateTime<Utc>) -> bool {
+        self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// All secrets.
+#[derive(Debug)]
+pub(crate) struct Keyring(Vec<Key>);
+
+/// Which secret of the ring verified a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyIndex(usize);
+
+impl KeyIndex {
+    pub(crate) fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl Keyring {
+    pub(crate) fn new(keys: Vec<Key>) -> Self {
+        Self(keys)
+    }
+
+    /// Ids in ring order.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(Key::id)
+    }
+
+    pub(crate) fn id(&self, index: KeyIndex) -> &str {
+        self.0[index.0].id()
+    }
+
+    /// The first accepted secret that signed exactly these bytes.
+    pub(crate) fn verify(
+        &self,
+        body: &[u8],
+        presented: &PresentedSignatures,
+        now: DateTime<Utc>,
+    ) -> Option<KeyIndex> {
+        let signed = |key: &Key| key.accepted_at(now) && key.signing.verify(body, presented);
+        self.0.iter().position(signed).map(KeyIndex)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expired_secret_proves_nothing() {
+        let end: DateTime<Utc> = "2026-06-01T00:00:00Z".parse().unwrap();
+        let ring = Keyring::new(vec![
+            Key::new("current", b"new", None).unwrap(),
+            Key::new("previous", b"old", Some(end)).unwrap(),
+        ]);
+        let sign = |secret: &[u8]| {
+            let hex = SigningKey::new("x", secret).unwrap().sign(b"{}");
+            PresentedSignatures::parse(&hex).unwrap()
+        };
+        let before = end - chrono::TimeDelta::microseconds(1);
+        let verified = |secret: &[u8], at| ring.verify(b"{}", &sign(secret), at).map(|index| ring.id(index));
+        assert_eq!(verified(b"new", end), Some("current"));
+        assert_eq!(verified(b"old", before), Some("previous"));
+        assert_eq!(verified(b"old", end), None);
+        assert_eq!(verified(b"other", before), None);
+    }
+}
