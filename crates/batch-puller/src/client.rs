@@ -21,6 +21,7 @@ use serde_json::json;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
+use answer::Patience;
 pub use answer::{Answer, Head, Timing};
 
 use crate::{
@@ -103,8 +104,15 @@ impl Client {
             AuthFlow::Login => self.http.get(url).bearer_auth(self.token().await?.expose()),
         };
         let (response, timing) = self.send(request).await?;
-        let silence = Duration::from_millis(self.config.silence_timeout_ms);
-        Ok(Answer::new(response, timing, silence, self.metrics.clone()))
+        Ok(self.answer(response, timing))
+    }
+
+    fn answer(&self, response: Response, timing: Timing) -> Answer {
+        let patience = Patience {
+            first_byte: Duration::from_millis(self.config.first_byte_timeout_ms),
+            silence: Duration::from_millis(self.config.silence_timeout_ms),
+        };
+        Answer::new(response, timing, patience, self.metrics.clone())
     }
 
     fn credentials(&self) -> serde_json::Value {
@@ -136,8 +144,7 @@ impl Client {
             RequestError::Unauthorized(_) => RequestError::LoginRefused,
             other => other,
         })?;
-        let silence = Duration::from_millis(self.config.silence_timeout_ms);
-        let mut answer = Answer::new(response, timing, silence, self.metrics.clone());
+        let mut answer = self.answer(response, timing);
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await? {
             body.extend_from_slice(&chunk);

@@ -40,7 +40,7 @@ pub struct PpbConfig {
     pub ca_file: PathBuf,
     /// Longest wait for a connection.
     pub connect_timeout_ms: u64,
-    /// Longest wait from sending a request to the head of its answer.
+    /// Longest wait from sending a request to the first byte of its answer's body.
     pub first_byte_timeout_ms: u64,
     /// Longest silence within an answer. A healthy answer may take as long as it needs.
     pub silence_timeout_ms: u64,

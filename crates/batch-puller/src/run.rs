@@ -8,8 +8,8 @@
 //! * Rows, floor, watermark and the end of a successful run commit together (in the store).
 
 mod attempt;
+mod history;
 mod judge;
-mod watermark;
 
 use std::time::{Duration, Instant};
 

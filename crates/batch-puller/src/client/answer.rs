@@ -68,6 +68,18 @@ impl Head {
         }
     }
 
+    /// r when an earlier answer had `last`: it strictly increases although `Date` has whole seconds, because what
+    /// was asked for later shows at least what was seen before. An answer dated before `last` comes from a
+    /// cache and stays as old as it is.
+    pub fn reflects_after(&self, last: Option<DateTime<Utc>>) -> DateTime<Utc> {
+        const STEP: TimeDelta = TimeDelta::microseconds(1);
+        let own = self.reflects_at();
+        match (last, self.date) {
+            (Some(last), Some(date)) if own <= last && last < date => last + STEP,
+            _ => own,
+        }
+    }
+
     /// The head's part of the evidence kept on a run.
     pub fn evidence(&self) -> Value {
         json!({
@@ -81,19 +93,28 @@ impl Head {
     }
 }
 
+/// How long to wait for the pieces of an answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// For the first piece of the body, from the request on.
+    pub(super) first_byte: Duration,
+    /// Between two pieces.
+    pub(super) silence: Duration,
+}
+
 /// An answer with status 200.
 #[derive(Debug)]
 pub struct Answer {
     head: Head,
     response: Response,
-    silence: Duration,
+    patience: Patience,
     bytes: u64,
     metrics: Metrics,
 }
 
 impl Answer {
-    pub(super) fn new(response: Response, timing: Timing, silence: Duration, metrics: Metrics) -> Self {
-        Self { head: Head::read(&response, timing), response, silence, bytes: 0, metrics }
+    pub(super) fn new(response: Response, timing: Timing, patience: Patience, metrics: Metrics) -> Self {
+        Self { head: Head::read(&response, timing), response, patience, bytes: 0, metrics }
     }
 
     /// What its head says.
@@ -101,11 +122,18 @@ impl Answer {
         &self.head
     }
 
-    /// The next piece of the body, decompressed; `None` at its end. Waits as long as pieces keep coming.
+    /// The next piece of the body, decompressed; `None` at its end. Waits as long as pieces keep coming. A head
+    /// alone is no sign of life: servers send it before they begin to work.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, RequestError> {
         let bytes = self.bytes;
-        let result = match timeout(self.silence, self.response.chunk()).await {
-            Err(_) => Err(RequestError::Silent { silence: self.silence, bytes }),
+        let Patience { first_byte, silence } = self.patience;
+        let limit = match bytes {
+            0 => first_byte.saturating_sub(self.head.timing.head_after),
+            _ => silence,
+        };
+        let result = match timeout(limit, self.response.chunk()).await {
+            Err(_) if bytes == 0 => Err(RequestError::NoFirstByte(first_byte)),
+            Err(_) => Err(RequestError::Silent { silence, bytes }),
             Ok(Err(source)) => Err(RequestError::Cut { bytes, source: source.without_url() }),
             Ok(Ok(chunk)) => Ok(chunk),
         };
@@ -136,5 +164,16 @@ mod tests {
         let dated = head(Some("2026-01-01T00:00:10Z")).reflects_at();
         assert_eq!(dated, at("2026-01-01T00:00:06.5Z"));
         assert_eq!(head(None).reflects_at(), at("2025-12-31T23:58:00Z"));
+    }
+
+    #[test]
+    fn r_strictly_increases_but_for_an_answer_from_a_cache() {
+        let answer = head(Some("2026-01-01T00:00:10Z"));
+        let after = |last| answer.reflects_after(Some(at(last)));
+        assert_eq!(after("2026-01-01T00:00:06.4Z"), answer.reflects_at());
+        assert_eq!(after("2026-01-01T00:00:06.5Z"), at("2026-01-01T00:00:06.500001Z"));
+        assert_eq!(after("2026-01-01T00:00:09Z"), at("2026-01-01T00:00:09.000001Z"));
+        assert_eq!(after("2026-01-01T00:00:10Z"), answer.reflects_at());
+        assert_eq!(answer.reflects_after(None), answer.reflects_at());
     }
 }

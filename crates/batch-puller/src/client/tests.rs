@@ -124,6 +124,11 @@ async fn waits_for_the_head_and_for_each_piece_but_not_for_the_whole() {
     let error = client(&server, AuthFlow::Body).ask(None).await.unwrap_err();
     assert!(matches!(error, RequestError::NoFirstByte(_)) && error.retry() == Retry::Soon, "{error:?}");
 
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n".to_vec();
+    let server = Server::start(vec![Script::Hang(head)]).await;
+    let error = body(client(&server, AuthFlow::Body).ask(None).await.unwrap()).await.unwrap_err();
+    assert!(matches!(error, RequestError::NoFirstByte(_)), "a head alone is no sign of life: {error:?}");
+
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[1,".to_vec();
     let server = Server::start(vec![Script::Hang(head)]).await;
     let error = body(client(&server, AuthFlow::Body).ask(None).await.unwrap()).await.unwrap_err();

@@ -10,7 +10,7 @@ pub enum RequestError {
     /// No connection.
     #[error("PPB cannot be reached")]
     Unreachable(#[source] reqwest::Error),
-    /// The head of the answer did not come.
+    /// Not even the beginning of the answer came.
     #[error("PPB did not begin to answer within {} s", .0.as_secs_f32())]
     NoFirstByte(Duration),
     /// The answer stopped.

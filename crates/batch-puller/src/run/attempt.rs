@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{
     Runner,
+    history::{self, History},
     judge::{Asked, judge},
-    watermark,
 };
 use crate::{
     client::Head,
@@ -36,25 +36,28 @@ impl Runner {
         progress: &Progress,
     ) -> Result<Applied, RunError> {
         progress.enter(Phase::Fetching);
-        let plan = self.plan(run, fallback).await?;
+        let history = History::read(&self.store).await?;
+        let plan = self.plan(run, fallback, &history).await?;
         let since = match plan.asked {
             Asked::Everything => None,
             Asked::ChangesSince(since) => Some(since),
         };
         let answer = self.client.ask(since).await?;
         let head = answer.head().clone();
-        let rules = RowRules { since, ..self.rules(run, head.reflects_at()) };
+        let reflects_at = head.reflects_after(history.reflects_at);
+        let rules = RowRules { since, ..self.rules(run, reflects_at) };
         let mut stage = Staging(self.store.stage(run.id).await?);
         progress.enter(Phase::Staging);
         let received = stream::receive(answer, rules, self.pull.max_row_bytes, progress, &mut stage).await?;
         let complete = judge(plan.asked, &received, self.ppb.limit)?;
         progress.enter(Phase::Applying);
-        let answer = self.describe(run, plan, &head, &received, complete);
+        let evidence = evidence(plan.asked, &head, &received, complete);
+        let answer = self.describe(run, plan, reflects_at, &received, complete, evidence);
         let policy = Policy { dry_run: run.dry_run, ..self.pull.policy() };
         Ok(stage.0.apply(&answer, &policy).await?)
     }
 
-    async fn plan(&self, run: &SyncRun, fallback: Option<&str>) -> Result<Plan, RunError> {
+    async fn plan(&self, run: &SyncRun, fallback: Option<&str>, history: &History) -> Result<Plan, RunError> {
         let everything = |reason: Option<&str>| Plan {
             asked: Asked::Everything,
             fallback_reason: reason.map(str::to_owned),
@@ -62,7 +65,9 @@ impl Runner {
         if run.mode == Mode::Full || fallback.is_some() {
             return Ok(everything(fallback));
         }
-        let Some(since) = self.since(run).await? else {
+        // The operator's time, or C − S.
+        let overlapping = history.watermark.map(|watermark| watermark - self.ppb.source_lag());
+        let Some(since) = run.since.or(overlapping) else {
             return Ok(everything(Some("no pull has read PPB's lastModified yet, so there is no watermark")));
         };
         let rules = self.rules(run, Utc::now());
@@ -70,14 +75,6 @@ impl Runner {
             Support::Honoured => Ok(Plan { asked: Asked::ChangesSince(since), fallback_reason: None }),
             Support::Unsupported(reason) => Ok(everything(Some(&reason))),
         }
-    }
-
-    /// From when on changes are asked for: the operator's time, or C − S.
-    async fn since(&self, run: &SyncRun) -> Result<Option<DateTime<Utc>>, StoreError> {
-        if run.since.is_some() {
-            return Ok(run.since);
-        }
-        Ok(watermark::known(&self.store).await?.map(|watermark| watermark - self.ppb.source_lag()))
     }
 
     fn rules(&self, run: &SyncRun, reflects_at: DateTime<Utc>) -> RowRules {
@@ -95,19 +92,19 @@ impl Runner {
         &self,
         run: &SyncRun,
         plan: Plan,
-        head: &Head,
+        reflects_at: DateTime<Utc>,
         received: &Received,
         complete: bool,
+        mut evidence: Value,
     ) -> Answer {
-        let watermark = watermark::of_run(run, plan.asked, head.reflects_at(), &received.tally);
-        let mut evidence = evidence(plan.asked, head, received, complete);
-        watermark::note(&mut evidence, watermark);
+        let watermark = history::watermark_after(run, plan.asked, reflects_at, &received.tally);
+        history::note(&mut evidence, watermark);
         Answer {
             channel: match plan.asked {
                 Asked::Everything => Channel::Full,
                 Asked::ChangesSince(_) => Channel::Incremental,
             },
-            reflects_at: head.reflects_at(),
+            reflects_at,
             source_lag: self.ppb.source_lag(),
             complete,
             fetched: i64::try_from(received.tally.rows).unwrap_or(i64::MAX),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use premise_domain::sync_run::{Mode, RunStatus};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{SOON, Site};
 
@@ -25,9 +25,7 @@ async fn a_full_pull_makes_the_register_equal_to_the_catalogue() {
     assert!(evidence["date"].is_string() && evidence["complete"] == json!(true), "{evidence}");
     assert!(run.reflects_at.unwrap() < run.finished_at.unwrap());
 
-    let mut changed = site.truth().await.swap_remove(77);
-    changed["premisename"] = json!("OTHER NAME CHEMIST");
-    site.put(&format!("premises/{}", changed["premiseid"]), changed).await;
+    rename(&site, 77, "OTHER NAME CHEMIST").await;
     let counts = site.pull(Mode::Full).await.counts.unwrap();
     assert_eq!((counts.updated, counts.unchanged), (1, 11_542), "{counts:?}");
     assert_same_names(&site).await;
@@ -51,11 +49,9 @@ fn words(text: &str) -> String {
 }
 
 /// Renames the premise at this place of the catalogue.
-async fn rename(site: &Site, at: usize, name: &str) -> Value {
-    let mut row = site.truth().await.swap_remove(at);
-    row["premisename"] = json!(name);
-    site.put(&format!("premises/{}", row["premiseid"]), row.clone()).await;
-    row
+async fn rename(site: &Site, at: usize, name: &str) {
+    let premise = &site.truth().await[at]["premiseid"];
+    site.put(&format!("premises/{premise}"), json!({"premisename": name})).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! C, up to where PPB's changes are known: what a run adds to it and what is asked for after it.
+//! What earlier runs leave to the next: C, up to where PPB's changes are known, and the last r.
 
 use chrono::{DateTime, Utc};
 use premise_domain::sync_run::RunStatus;
@@ -14,12 +14,36 @@ use crate::rows::Tally;
 /// Key of a run's own watermark in its evidence.
 const EVIDENCE: &str = "watermark";
 
-/// Runs that are looked through for the last watermark.
+/// Runs that are looked through.
 const LOOKED_THROUGH: i64 = 200;
+
+/// What is known before a run asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct History {
+    /// The greatest watermark of the last runs that succeeded. It is C or, in a long history without changes,
+    /// unknown; asking for everything is then the safe way.
+    pub(super) watermark: Option<DateTime<Utc>>,
+    /// The greatest r.
+    pub(super) reflects_at: Option<DateTime<Utc>>,
+}
+
+impl History {
+    pub(super) async fn read(store: &Store) -> Result<Self, StoreError> {
+        let mut connection = store.connection().await?;
+        let (last, _) = runs::list(&mut connection, 1, LOOKED_THROUGH).await?;
+        let reflects_at = last.iter().filter_map(|run| run.reflects_at).max();
+        Ok(Self { watermark: last.iter().filter_map(watermark_of).max(), reflects_at })
+    }
+}
 
 /// What a run knows afterwards: `min(max lastModified, r)`. What an operator's `since` skipped, or a dry run
 /// left out, must still be asked for, so such a run adds nothing.
-pub(super) fn of_run(run: &SyncRun, asked: Asked, r: DateTime<Utc>, tally: &Tally) -> Option<DateTime<Utc>> {
+pub(super) fn watermark_after(
+    run: &SyncRun,
+    asked: Asked,
+    r: DateTime<Utc>,
+    tally: &Tally,
+) -> Option<DateTime<Utc>> {
     match asked {
         Asked::Everything | Asked::ChangesSince(_) if run.dry_run => None,
         Asked::ChangesSince(_) if run.since.is_some() => None,
@@ -34,15 +58,7 @@ pub(super) fn note(evidence: &mut Value, watermark: Option<DateTime<Utc>>) {
     }
 }
 
-/// The greatest watermark of the last runs that succeeded. It is C or, in a long history without changes,
-/// unknown; asking for everything is then the safe way.
-pub(super) async fn known(store: &Store) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let mut connection = store.connection().await?;
-    let (last, _) = runs::list(&mut connection, 1, LOOKED_THROUGH).await?;
-    Ok(last.iter().filter_map(read).max())
-}
-
-fn read(run: &SyncRun) -> Option<DateTime<Utc>> {
+fn watermark_of(run: &SyncRun) -> Option<DateTime<Utc>> {
     let evidence = run.evidence.as_ref().filter(|_| run.status == RunStatus::Succeeded)?;
     evidence.get(EVIDENCE)?.as_str()?.parse().ok()
 }
@@ -91,10 +107,13 @@ mod tests {
         let r = at("2026-01-02T00:00:00Z");
         let tally = |text| Tally { last_modified: Some(at(text)), ..Tally::default() };
         let scheduled = run(RunStatus::Running, None);
-        let early = of_run(&scheduled, Asked::Everything, r, &tally("2026-01-01T00:00:00Z"));
+        let early = watermark_after(&scheduled, Asked::Everything, r, &tally("2026-01-01T00:00:00Z"));
         assert_eq!(early, Some(at("2026-01-01T00:00:00Z")));
-        assert_eq!(of_run(&scheduled, Asked::Everything, r, &tally("2026-01-02T00:00:03Z")), Some(r));
-        assert_eq!(of_run(&scheduled, Asked::ChangesSince(r), r, &Tally::default()), None);
+        assert_eq!(
+            watermark_after(&scheduled, Asked::Everything, r, &tally("2026-01-02T00:00:03Z")),
+            Some(r)
+        );
+        assert_eq!(watermark_after(&scheduled, Asked::ChangesSince(r), r, &Tally::default()), None);
     }
 
     #[test]
@@ -102,9 +121,9 @@ mod tests {
         let since = at("2026-01-01T12:00:00Z");
         let asked = run(RunStatus::Running, Some(since));
         let tally = Tally { last_modified: Some(since), ..Tally::default() };
-        assert_eq!(of_run(&asked, Asked::ChangesSince(since), since, &tally), None);
+        assert_eq!(watermark_after(&asked, Asked::ChangesSince(since), since, &tally), None);
         assert_eq!(
-            of_run(&asked, Asked::Everything, since, &tally),
+            watermark_after(&asked, Asked::Everything, since, &tally),
             Some(since),
             "a fallback saw everything"
         );
@@ -116,8 +135,8 @@ mod tests {
         note(&mut evidence, Some(at("2026-01-01T00:00:00.000001Z")));
         let mut ended = run(RunStatus::Succeeded, None);
         ended.evidence = Some(evidence);
-        assert_eq!(read(&ended), Some(at("2026-01-01T00:00:00.000001Z")));
+        assert_eq!(watermark_of(&ended), Some(at("2026-01-01T00:00:00.000001Z")));
         ended.status = RunStatus::Failed;
-        assert_eq!(read(&ended), None);
+        assert_eq!(watermark_of(&ended), None);
     }
 }
