@@ -3,10 +3,13 @@
 //!
 //! Times are seconds after an epoch; [`LAG`] is the source lag allowance S.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use premise_domain::rank::{ContentHash, Rank};
+use premise_domain::{
+    premise::{Field, PremiseContent},
+    rank::{ContentHash, Rank},
+};
 use proptest::{collection::vec, prelude::*};
 
 /// S of the histories.
@@ -69,11 +72,14 @@ fn rank_of_event(effective: i64, said_after: i64, name: Option<char>) -> Rank {
     }
 }
 
-/// Stands in for the content hash: any total order of contents will do.
+/// The real content hash of an event with this name, since ties are broken by it.
 fn hash(name: char) -> ContentHash {
-    let mut hash = ContentHash::default();
-    hash[0] = name as u8;
-    hash
+    static HASHES: LazyLock<[ContentHash; NAMES.len()]> = LazyLock::new(|| {
+        NAMES.map(|name| {
+            PremiseContent { name: Field::Value(name.to_string()), ..PremiseContent::default() }.encode().hash
+        })
+    });
+    HASHES[NAMES.iter().position(|known| *known == name).expect("a name of the histories")]
 }
 
 /// The register in memory.
@@ -219,6 +225,11 @@ fn answer(complete: bool) -> impl Strategy<Value = Statement> {
                 Place::Quarantined if complete => quarantined.push(key),
                 Place::Quarantined | Place::Absent => {}
             }
+        }
+        if complete && rows.is_empty() {
+            // An empty answer is refused before the rule is asked.
+            rows.insert(KEYS[0], (None, NAMES[0]));
+            quarantined.retain(|key| *key != KEYS[0]);
         }
         Statement::Answer { reflects: Reflects { second, tick: 0 }, complete, rows, quarantined }
     })

@@ -87,8 +87,12 @@ pub(crate) fn answer(r: &str, fetched: usize) -> Answer {
 }
 
 pub(crate) fn row_observation(row: &Value, r: &str, run_id: Uuid) -> Observation {
+    row_observation_at(row, at(r), LAG, run_id)
+}
+
+pub(crate) fn row_observation_at(row: &Value, r: DateTime<Utc>, lag: TimeDelta, run_id: Uuid) -> Observation {
     let raw = row.to_string();
-    Observation::of_row(&read_row(&raw).unwrap(), &raw, at(r), LAG, run_id)
+    Observation::of_row(&read_row(&raw).unwrap(), &raw, r, lag, run_id)
 }
 
 pub(crate) fn at(text: &str) -> DateTime<Utc> {
