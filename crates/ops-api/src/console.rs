@@ -8,7 +8,7 @@ use premise_store::reads;
 
 use crate::Api;
 use crate::auth::Viewer;
-use crate::dto::figures::{self, LagView};
+use crate::dto::figures::{LagView, StatsView};
 use crate::error::ApiError;
 use crate::routes::BASE;
 
@@ -40,7 +40,8 @@ pub(crate) async fn page(viewer: Option<Viewer>, api: Data<Api>) -> impl Respond
 async fn figures_of(api: &Api) -> Result<String, ApiError> {
     let mut connection = api.store.connection().await?;
     let now = Utc::now();
-    let stats = figures::stats(&reads::stats::read(&mut connection, kenyan_day(now)).await?);
+    let stats = StatsView::from(reads::stats::read(&mut connection, kenyan_day(now)).await?);
+    let stats = serde_json::to_value(stats).unwrap_or_default();
     let last = reads::lag::read(&mut connection).await?;
     let lag = serde_json::to_value(LagView::new(&last, now, &api.settings)).unwrap_or_default();
     let rows = [

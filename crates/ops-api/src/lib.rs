@@ -1,7 +1,8 @@
 //! The API: reads of the register, the start and the watch of pulls, key figures, and `migrate`.
 //!
 //! Invariants:
-//! * It never writes to the register. It queues runs; the puller does the work.
+//! * It writes to the register on one occasion only: an operator approves the deletions of a held run. It queues
+//!   runs; the puller does the work.
 //! * A handler's parameter proves the caller's role ([`auth::Viewer`], [`auth::Operator`]); nothing else makes one.
 //! * The run's row is written before its message is published, so a message without a row can't exist; a row whose
 //!   message was not confirmed is marked failed before the caller is told.

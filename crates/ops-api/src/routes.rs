@@ -36,6 +36,7 @@ pub(crate) fn mount(cfg: &mut ServiceConfig, api: &Arc<Api>) {
         .service(at("/sync-runs/{run}").route(get().to(runs::show)))
         .service(at("/sync-runs/{run}/events").route(get().to(events::stream)))
         .service(at("/sync-runs/{run}/cancel").route(post().to(runs::cancel)))
+        .service(at("/sync-runs/{run}/approve").route(post().to(runs::approve)))
         .service(at(&format!("/{PREMISE}/history")).route(get().to(premises::history)))
         .service(at(&format!("/{PREMISE}")).route(get().to(premises::show)));
 }

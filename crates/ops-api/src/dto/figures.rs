@@ -13,33 +13,41 @@ use serde_json::{Map, Value, json};
 use crate::config::ApiSettings;
 
 /// The register in numbers. `total` counts every premise PPB ever told of, deregistered ones too.
-pub(crate) fn stats(stats: &Stats) -> Value {
-    let licenses: Vec<Value> = stats
-        .by_license_status
-        .iter()
-        .map(|license| json!({ "licenseStatus": license.status.as_str(), "count": license.count }))
-        .collect();
-    json!({
-        "total": stats.active + stats.inactive,
-        "active": stats.active,
-        "inactive": stats.inactive,
-        "lastSynced": stats.last_synced_at,
-        "byCounty": counts("county", &stats.by_county),
-        "byBusinessType": counts("businessType", &stats.by_business_type),
-        "byOwnership": counts("ownership", &stats.by_ownership),
-        "byCadre": counts("cadre", &stats.by_cadre),
-        "byLicenseStatus": licenses,
-    })
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StatsView {
+    total: i64,
+    active: i64,
+    inactive: i64,
+    last_synced: Option<DateTime<Utc>>,
+    by_county: Vec<Map<String, Value>>,
+    by_business_type: Vec<Map<String, Value>>,
+    by_ownership: Vec<Map<String, Value>>,
+    by_cadre: Vec<Map<String, Value>>,
+    by_license_status: Vec<Map<String, Value>>,
 }
 
-fn counts(name: &str, counts: &[Count]) -> Vec<Value> {
-    let member = |count: &Count| {
-        let mut entry = Map::new();
-        entry.insert(name.to_owned(), json!(count.value));
-        entry.insert("count".to_owned(), json!(count.count));
-        Value::Object(entry)
-    };
-    counts.iter().map(member).collect()
+impl From<Stats> for StatsView {
+    fn from(stats: Stats) -> Self {
+        let each =
+            |name: &str, counts: &[Count]| counts.iter().map(|c| counted(name, &c.value, c.count)).collect();
+        let licenses = stats.by_license_status.iter();
+        Self {
+            total: stats.active + stats.inactive,
+            active: stats.active,
+            inactive: stats.inactive,
+            last_synced: stats.last_synced_at,
+            by_county: each("county", &stats.by_county),
+            by_business_type: each("businessType", &stats.by_business_type),
+            by_ownership: each("ownership", &stats.by_ownership),
+            by_cadre: each("cadre", &stats.by_cadre),
+            by_license_status: licenses.map(|c| counted("licenseStatus", c.status, c.count)).collect(),
+        }
+    }
+}
+
+fn counted(name: &str, value: impl Serialize, count: i64) -> Map<String, Value> {
+    Map::from_iter([(name.to_owned(), json!(value)), ("count".to_owned(), json!(count))])
 }
 
 /// The values that lists can be filtered by.

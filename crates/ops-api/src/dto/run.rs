@@ -38,6 +38,15 @@ pub(crate) struct RunView {
     fallback: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fallback_reason: Option<String>,
+    /// Why deletions were withheld, and which plan an approval must name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approved_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approved_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<RunError>,
     /// Set when it succeeded.
@@ -103,6 +112,10 @@ impl From<SyncRun> for RunView {
             }),
             fallback: run.fallback_reason.as_ref().map(|_| "full"),
             fallback_reason: run.fallback_reason,
+            held_reason: run.held_reason,
+            plan_hash: run.plan_hash,
+            approved_by: run.approved_by,
+            approved_at: run.approved_at,
             error: run.error_code.map(|code| RunError { code, message: run.error_message }),
             last_synced_at: run.finished_at.filter(|_| succeeded),
             duration_ms,
@@ -144,6 +157,10 @@ mod tests {
             fallback_reason: None,
             error_code: None,
             error_message: None,
+            held_reason: None,
+            plan_hash: None,
+            approved_by: None,
+            approved_at: None,
         }
     }
 

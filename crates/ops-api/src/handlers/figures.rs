@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Json, Query};
 use chrono::{TimeDelta, Utc};
-use premise_domain::source_time::kenyan_day;
+use premise_domain::source_time::{floor_to_micros, kenyan_day};
 use premise_store::reads;
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,15 +10,15 @@ use serde_json::Value;
 use super::duration;
 use crate::Api;
 use crate::auth::Viewer;
-use crate::dto::figures::{self, LagView, WebhookFigures};
+use crate::dto::figures::{self, LagView, StatsView, WebhookFigures};
 use crate::error::{ApiError, invalid_query};
 
 /// Longest window that webhooks are counted over.
 const MAX_WINDOW: TimeDelta = TimeDelta::days(90);
 
-pub(crate) async fn stats(_: Viewer, api: Data<Api>) -> Result<Json<Value>, ApiError> {
+pub(crate) async fn stats(_: Viewer, api: Data<Api>) -> Result<Json<StatsView>, ApiError> {
     let stats = reads::stats::read(&mut *api.store.connection().await?, kenyan_day(Utc::now())).await?;
-    Ok(Json(figures::stats(&stats)))
+    Ok(Json(stats.into()))
 }
 
 #[derive(Debug, Deserialize)]
@@ -41,7 +41,7 @@ pub(crate) async fn filter_options(
 
 pub(crate) async fn sync_lag(_: Viewer, api: Data<Api>) -> Result<Json<LagView>, ApiError> {
     let last = reads::lag::read(&mut *api.store.connection().await?).await?;
-    Ok(Json(LagView::new(&last, Utc::now(), &api.settings)))
+    Ok(Json(LagView::new(&last, floor_to_micros(Utc::now()), &api.settings)))
 }
 
 #[derive(Debug, Deserialize)]

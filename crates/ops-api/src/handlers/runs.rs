@@ -5,7 +5,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Json, Path, Query};
 use premise_runtime::problem::Problem;
+use premise_store::Approval;
 use premise_store::runs::{self, SyncRun};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::Api;
@@ -45,6 +47,39 @@ pub(crate) async fn cancel(
     let answer =
         HttpResponse::Accepted().insert_header((LOCATION, run_location(found.id))).json(RunView::from(found));
     Ok(answer)
+}
+
+/// The plan that an operator has seen and approves.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Plan {
+    plan_hash: String,
+}
+
+/// Carries out the withheld deletions of a held run, exactly those of the plan that the hash names, once.
+pub(crate) async fn approve(
+    operator: Operator,
+    api: Data<Api>,
+    run: Path<Uuid>,
+    plan: Json<Plan>,
+) -> Result<HttpResponse, ApiError> {
+    let (id, label) = (*run, operator.0.label());
+    let refused = |code, title, detail: String| {
+        Problem::new(StatusCode::CONFLICT, code, title).detail(detail).with("runId", id.to_string())
+    };
+    match api.store.approve(id, &plan.plan_hash, &label).await? {
+        Approval::Done { deleted } => tracing::info!(run = %id, by = label, deleted, "run {id}: approved"),
+        Approval::Unknown => return Err(not_found(format!("there is no run {id}"))),
+        Approval::NotHeld(status) => {
+            return Err(refused("run_not_held", "The run is not held", format!("the run is {status}")).into());
+        }
+        Approval::OtherPlan => {
+            let detail = "the run's plan is another one; look at the run again".to_owned();
+            return Err(refused("other_plan", "The plan is another one", detail).into());
+        }
+    }
+    let found = find(&api, id).await?;
+    Ok(HttpResponse::Accepted().insert_header((LOCATION, run_location(id))).json(RunView::from(found)))
 }
 
 fn over(run: &SyncRun) -> Problem {

@@ -3,6 +3,7 @@
 //! Tests have two threads: migrating blocks the one it runs on.
 
 mod access;
+mod approval;
 mod faults;
 mod reads;
 mod runs;
