@@ -83,6 +83,14 @@ pub(crate) enum RunsCommand {
         /// Its id.
         id: Uuid,
     },
+    /// Carry out the withheld deletions of a held run.
+    Approve {
+        /// Its id.
+        id: Uuid,
+        /// Hash of the plan, as `runs show` tells it: nothing else than that plan is carried out.
+        #[arg(long)]
+        plan_hash: String,
+    },
     /// Ask a run to end.
     Cancel {
         /// Its id.

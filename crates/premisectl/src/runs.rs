@@ -1,6 +1,6 @@
 //! Pulls, past and present.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Verdict;
 use crate::api::Api;
@@ -43,6 +43,8 @@ const LINES: &[(&str, &str)] = &[
     ("synced from", "syncedFrom"),
     ("fallback", "fallbackReason"),
     ("held because", "heldReason"),
+    ("plan hash", "planHash"),
+    ("approved by", "approvedBy"),
     ("error", "error.message"),
 ];
 
@@ -55,6 +57,11 @@ pub(crate) async fn run(api: &Api, out: &Printer, what: RunsCommand) -> anyhow::
         }
         RunsCommand::Show { id } => {
             let run = api.get(&format!("sync-runs/{id}"), &[]).await?;
+            out.document(&run, describe)?;
+        }
+        RunsCommand::Approve { id, plan_hash } => {
+            let body = json!({ "planHash": plan_hash });
+            let run = api.post_json(&format!("sync-runs/{id}/approve"), &body).await?;
             out.document(&run, describe)?;
         }
         RunsCommand::Cancel { id } => {

@@ -143,6 +143,22 @@ fn waiting_follows_the_events_to_the_end_of_the_run() {
 }
 
 #[test]
+fn an_approval_names_the_plan_and_nothing_else() {
+    let id = "01a20d6d-7ca5-7702-8057-2ec63c7275cc";
+    let (api, requests) =
+        server(vec![(202, r#"{"runId":"r1","status":"held","approvedBy":"operator:ops"}"#)]);
+    let approved = feed(premisectl(&api, &["runs", "approve", id, "--plan-hash", "abc"]), "");
+    assert!(stdout(&approved).contains("operator:ops"), "{}", stderr(&approved));
+    let request = requests.join().unwrap().remove(0);
+    assert!(
+        request.starts_with(&format!("POST /api/master-data/premises/sync-runs/{id}/approve ")),
+        "{request}"
+    );
+    assert!(request.ends_with(r#"{"planHash":"abc"}"#), "{request}");
+    assert_eq!(feed(premisectl(&api, &["runs", "approve", id]), "").status.code(), Some(2));
+}
+
+#[test]
 fn the_doctor_says_what_to_do_when_nothing_runs() {
     let found = feed(premisectl("http://127.0.0.1:1", &["doctor", "--admin-url", "http://127.0.0.1:1"]), "");
     assert_eq!(found.status.code(), Some(1));
