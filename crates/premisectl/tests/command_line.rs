@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
 
 const BODY: &str = r#"{"action":"updated","data":{"premiseid":34014,"premisename":"UPDATED CHEMIST NAME"}}"#;
@@ -31,6 +31,20 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
+/// One whole request, however many pieces it arrives in.
+fn request(stream: &mut TcpStream) -> String {
+    let (mut text, mut piece) = (String::new(), [0; 4_096]);
+    loop {
+        let read = stream.read(&mut piece).unwrap();
+        text.push_str(std::str::from_utf8(&piece[..read]).unwrap());
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+            return text;
+        }
+    }
+}
+
 /// Answers each connection with the next of `answers`; returns the address and, when joined, the requests.
 fn server(answers: Vec<(u16, &'static str)>) -> (String, std::thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -39,9 +53,7 @@ fn server(answers: Vec<(u16, &'static str)>) -> (String, std::thread::JoinHandle
         let mut requests = Vec::new();
         for (status, body) in answers {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut request = vec![0; 65_536];
-            let read = stream.read(&mut request).unwrap();
-            requests.push(String::from_utf8_lossy(&request[..read]).into_owned());
+            requests.push(request(&mut stream));
             let head =
                 format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
             stream.write_all((head + body).as_bytes()).unwrap();
