@@ -26,7 +26,7 @@ pub(crate) async fn run(arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
     let mut interrupts = Interrupts::listen()?;
     let workspace = Workspace::find()?;
     clean_up_after_killed_runs(&workspace)?;
-    let sources = Sources::provide(&workspace.state("local/logs/install.log"), &mut say::step)?;
+    let sources = Sources::provide(&workspace.state("local/install.log"), &mut say::step)?;
     let place = Arc::new(claim(&workspace)?);
     let (events, _) = mpsc::unbounded_channel();
     let supervisor = Supervisor::new(Guard::this_executable()?, Arc::clone(&place), events);

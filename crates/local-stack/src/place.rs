@@ -7,33 +7,20 @@
 //! Server data lies in the state folder too, unless the unprivileged user can't get there (a clone
 //! under `/root`); then in a private folder below the system's temporary one, remembered here.
 
+mod record;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use serde::{Deserialize, Serialize};
 
+use self::record::{OUTSIDE, RECORD, Record, pause, read, remove_file, remove_folder, sweep};
 use crate::user::RunAs;
 use crate::{Error, ProcessId};
-
-const RECORD: &str = "instance.json";
-/// How data folders outside the clone begin; nothing else there is ever deleted.
-const OUTSIDE: &str = "premise-sync-";
-
-/// What `instance.json` remembers.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Record {
-    owner: Option<ProcessId>,
-    data: Option<PathBuf>,
-    processes: BTreeMap<String, ProcessId>,
-}
 
 /// A state folder that this process owns.
 #[derive(Debug)]
@@ -50,10 +37,12 @@ impl Place {
     /// Takes the state folder, creating it and sweeping what an earlier owner left.
     /// [`Error::Busy`] when its owner still runs.
     pub fn claim(state: &Path) -> Result<Self, Error> {
-        fs::create_dir_all(state.join("logs"))?;
+        fs::create_dir_all(state)?;
         let state = state.canonicalize()?;
-        let lock = lock(&state)?;
+        let lock = lock_patiently(&state)?;
         sweep(&state)?;
+        remove_folder(&state.join("logs"))?;
+        fs::create_dir(state.join("logs"))?;
         let run_as = RunAs::unprivileged()?;
         let data = data_folder(&state, run_as)?;
         let owner = ProcessId::of(std::process::id());
@@ -152,43 +141,15 @@ fn lock(state: &Path) -> Result<Flock<File>, Error> {
     })
 }
 
-fn read(state: &Path) -> Result<Option<Record>, Error> {
-    match fs::read(state.join(RECORD)) {
-        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
+/// Whoever only looks whether there is an owner holds the lock for a moment as well.
+fn lock_patiently(state: &Path) -> Result<Flock<File>, Error> {
+    for _ in 0..10 {
+        match lock(state) {
+            Err(Error::Busy) => pause(),
+            other => return other,
+        }
     }
-}
-
-/// Ends the processes and removes the data that `instance.json` names. The caller holds the lock.
-fn sweep(state: &Path) -> Result<(), Error> {
-    let record = match read(state) {
-        // Written by another version: its processes are unknown, its data is at the usual place.
-        Err(Error::State(_)) => Record::default(),
-        other => other?.unwrap_or_default(),
-    };
-    let left: Vec<ProcessId> = record.processes.into_values().filter(ProcessId::is_alive).collect();
-    end_all(&left, Signal::SIGTERM, Duration::from_secs(3));
-    end_all(&left, Signal::SIGKILL, Duration::from_secs(3));
-    remove_folder(&state.join("data"))?;
-    let outside =
-        |data: &PathBuf| data.file_name().is_some_and(|name| name.to_string_lossy().starts_with(OUTSIDE));
-    if let Some(data) = record.data.filter(outside) {
-        remove_folder(&data)?;
-    }
-    remove_file(&state.join(RECORD))
-}
-
-fn end_all(processes: &[ProcessId], signal: Signal, patience: Duration) {
-    let end = Instant::now() + patience;
-    for process in processes.iter().filter(|process| process.is_alive()) {
-        // ESRCH: it has ended since.
-        let _ = kill(Pid::from_raw(process.pid.cast_signed()), signal);
-    }
-    while Instant::now() < end && processes.iter().any(ProcessId::is_alive) {
-        #[expect(clippy::disallowed_methods, reason = "not our children: their end can't be awaited")]
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    lock(state)
 }
 
 fn data_folder(state: &Path, run_as: Option<RunAs>) -> Result<PathBuf, Error> {
@@ -223,19 +184,4 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<(), Error> {
     std::io::Write::write_all(&mut file, content)?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
-}
-
-fn remove_folder(folder: &Path) -> Result<(), Error> {
-    ignore_absent(fs::remove_dir_all(folder))
-}
-
-fn remove_file(path: &Path) -> Result<(), Error> {
-    ignore_absent(fs::remove_file(path))
-}
-
-fn ignore_absent(result: std::io::Result<()>) -> Result<(), Error> {
-    match result {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        other => Ok(other?),
-    }
 }

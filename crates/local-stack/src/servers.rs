@@ -68,6 +68,14 @@ impl Sources {
         Ok(Self { postgres, rabbitmq })
     }
 
+    /// The programs on this machine alone, if both servers are there.
+    pub fn installed() -> Option<Self> {
+        Some(Self {
+            postgres: Source::Private(find::postgres()?),
+            rabbitmq: Source::Private(find::rabbitmq()?),
+        })
+    }
+
     /// Starts what is ours to start, both at the same time; returns when both are ready.
     pub async fn start(
         &self,

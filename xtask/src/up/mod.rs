@@ -59,7 +59,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     ports::check(options.port)?;
     let mut timings = Timings::installed(options.installed_ms);
     // In the foreground also for a detached stack: sudo may have to ask for a password.
-    let sources = timings.install(|| Sources::provide(&state.join("logs/install.log"), &mut say::step))?;
+    let sources = timings.install(|| Sources::provide(&state.join("install.log"), &mut say::step))?;
     if options.detach {
         return detach::run(&workspace, options, &timings).await;
     }
