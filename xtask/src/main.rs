@@ -9,7 +9,6 @@ mod cargo;
 mod ci;
 mod down;
 mod say;
-mod signals;
 mod status;
 mod summary;
 mod test;

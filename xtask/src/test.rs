@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use premise_local_stack::{Durability, Error, Guard, Place, Sources, Supervisor, Urls, random_hex};
+use premise_local_stack::{
+    Durability, Error, Guard, Interrupts, Place, Sources, Supervisor, Urls, random_hex,
+};
 use tokio::sync::mpsc;
 
 use crate::cargo::Cargo;
 use crate::say;
-use crate::signals::Interrupts;
 use crate::summary::Summary;
 use crate::workspace::Workspace;
 

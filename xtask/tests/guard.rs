@@ -17,7 +17,7 @@ const SPEC: &str = r#"{"run_as":null,"output":"Relay","stop":"Terminate","grace"
 struct Guarded {
     guard: Child,
     program: ProcessId,
-    grandchildren: Vec<u32>,
+    grandchildren: Vec<ProcessId>,
 }
 
 impl Guarded {
@@ -40,14 +40,9 @@ impl Guarded {
     fn assert_gone(&self) {
         assert_eventually("the program is gone", || !self.program.is_alive());
         for grandchild in &self.grandchildren {
-            assert_eventually("a grandchild is gone", || !is_alive(*grandchild));
+            assert_eventually("a grandchild is gone", || !grandchild.is_alive());
         }
     }
-}
-
-/// Of a process that may be gone before we could ask when it started.
-fn is_alive(pid: u32) -> bool {
-    ProcessId::of(pid).is_some()
 }
 
 fn assert_eventually(what: &str, holds: impl Fn() -> bool) {
@@ -68,7 +63,7 @@ fn the_tree_ends_with_the_owners_pipe() {
     guarded.guard.wait().unwrap();
     // No waiting here: when the guard has left, all are gone already.
     assert!(!guarded.program.is_alive());
-    assert!(!guarded.grandchildren.iter().any(|grandchild| is_alive(*grandchild)));
+    assert!(!guarded.grandchildren.iter().any(ProcessId::is_alive));
 }
 
 #[test]
@@ -97,11 +92,16 @@ fn the_tree_ends_with_an_owner_that_is_killed() {
 
 #[test]
 fn a_program_that_ends_takes_its_leftovers_along() {
-    let mut guarded = Guarded::start("sleep 1003 & echo $!; echo up; exit 3");
+    let folder = tempfile::tempdir().unwrap();
+    let go = folder.path().join("go");
+    let script = "sleep 1003 & echo $!; echo up; until [ -e GO ]; do sleep 0.01; done; exit 3";
+    let mut guarded = Guarded::start(&script.replace("GO", go.to_str().unwrap()));
+    assert!(guarded.grandchildren[0].is_alive());
+    std::fs::write(go, "").unwrap();
     let status = guarded.guard.wait().unwrap();
     assert_eq!(status.code(), Some(3));
     assert_eq!(guarded.grandchildren.len(), 1);
-    assert!(!is_alive(guarded.grandchildren[0]));
+    assert!(!guarded.grandchildren[0].is_alive());
 }
 
 #[test]

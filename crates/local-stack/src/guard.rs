@@ -32,6 +32,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
+use crate::Interrupts;
 use crate::user::RunAs;
 
 /// How the owner wants one program to be run and ended.
@@ -116,23 +117,19 @@ async fn guard(spec: &GuardSpec, mut command: Command) -> io::Result<u8> {
     tree::adopt_orphans()?;
     let owner_gone = owner_gone();
     let mut child_events = signal(SignalKind::child())?;
-    let mut told = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+    let mut told = Interrupts::listen()?;
 
     prepare(spec, &mut command)?;
     let program = Pid::from_raw(i32::try_from(command.spawn()?.id()).map_err(io::Error::other)?);
     say(&program.to_string());
 
     let mut reaper = Reaper { program, code: None };
-    let [terminate, interrupt, hangup] = &mut told;
-    let (terminate, interrupt, hangup) = (ok(terminate)?, ok(interrupt)?, ok(hangup)?);
     tokio::pin!(owner_gone);
     loop {
         tokio::select! {
             _ = child_events.recv() => if reaper.reap_ended() { break },
             _ = &mut owner_gone => break,
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = hangup.recv() => break,
+            () = told.next() => break,
         }
     }
     let deadline = Instant::now() + spec.grace;
@@ -145,10 +142,6 @@ async fn guard(spec: &GuardSpec, mut command: Command) -> io::Result<u8> {
     }
     reaper.end_the_rest(&mut child_events).await;
     Ok(reaper.code.unwrap_or(128 + 9))
-}
-
-fn ok<T>(slot: &mut io::Result<T>) -> io::Result<&mut T> {
-    slot.as_mut().map_err(|error| io::Error::new(error.kind(), error.to_string()))
 }
 
 /// Resolves when the owner's end of our stdin is closed.

@@ -15,13 +15,13 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use premise_local_stack::Interrupts;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
 use super::timings::Timings;
 use super::{Options, state_folder};
 use crate::say;
-use crate::signals::Interrupts;
 use crate::workspace::Workspace;
 
 /// How often the log is looked at.

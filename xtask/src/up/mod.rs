@@ -19,14 +19,13 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
-use premise_local_stack::{Durability, Error, Event, Guard, Place, Sources, Supervisor, Urls};
+use premise_local_stack::{Durability, Error, Event, Guard, Interrupts, Place, Sources, Supervisor, Urls};
 use tokio::sync::mpsc;
 
 pub(crate) use self::banner::print_addresses;
 pub(crate) use self::stack_file::{StackFile, state_folder};
 use self::timings::Timings;
 use crate::say;
-use crate::signals::Interrupts;
 use crate::workspace::Workspace;
 
 /// What `up` can be told.

@@ -1,16 +1,18 @@
-//! The signals that ask a task to stop.
+//! The signals that ask a process to stop.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Listens from its creation on, so that a signal during start-up is not lost.
-pub(crate) struct Interrupts {
+#[derive(Debug)]
+pub struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
 }
 
 impl Interrupts {
-    pub(crate) fn listen() -> std::io::Result<Self> {
+    /// Listens for SIGINT, SIGTERM and SIGHUP.
+    pub fn listen() -> std::io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -19,7 +21,7 @@ impl Interrupts {
     }
 
     /// Returns when one has come.
-    pub(crate) async fn next(&mut self) {
+    pub async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
