@@ -1,7 +1,8 @@
 //! Queue and exchange names for one test.
 
 use anyhow::Context as _;
-use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
+use lapin::options::{ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions};
+use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
 use uuid::Uuid;
 
@@ -44,6 +45,19 @@ impl QueuePrefix {
     /// `prefix + name`.
     pub fn name(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
+    }
+
+    /// Messages that are ready in a queue: not those that a consumer holds.
+    ///
+    /// # Panics
+    /// When there is no such queue.
+    pub async fn ready_messages(&self, queue: &str) -> u32 {
+        let connection =
+            Connection::connect(&self.url, ConnectionProperties::default()).await.expect("connect");
+        let channel = connection.create_channel().await.expect("a channel");
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let declared = channel.queue_declare(self.name(queue).into(), passive, FieldTable::default()).await;
+        declared.expect("the queue").message_count()
     }
 
     /// Url of the broker of the test run.

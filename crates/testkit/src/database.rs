@@ -40,6 +40,29 @@ impl TestDatabase {
         &self.name
     }
 
+    /// Lets nobody in and cuts everyone off, as an outage does. Connections of the test itself that
+    /// are to go on must be made after [`TestDatabase::open`].
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn shut(&self) {
+        let name = &self.name;
+        let shut = format!(
+            "ALTER DATABASE {name} ALLOW_CONNECTIONS false;
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        );
+        execute(&self.server, &shut).await.expect("shut the test's database");
+    }
+
+    /// Ends the outage.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn open(&self) {
+        let open = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name);
+        execute(&self.server, &open).await.expect("open the test's database");
+    }
+
     /// A connection for looking at or preparing data by hand.
     ///
     /// # Panics

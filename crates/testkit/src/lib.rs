@@ -19,6 +19,7 @@ mod wait;
 pub use broker::QueuePrefix;
 pub use database::TestDatabase;
 pub use process::{ServiceCommand, ServiceProcess, bin, free_port};
+pub use tokio_postgres::Client as SqlClient;
 pub use wait::{wait_for, wait_until};
 
 fn variable(name: &str) -> String {

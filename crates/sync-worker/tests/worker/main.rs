@@ -47,17 +47,18 @@ async fn a_poison_message_becomes_a_dead_letter_and_harms_no_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_postgres_it_waits_and_spends_no_attempt() {
-    let site = Site::new().await;
+    let mut site = Site::new().await;
     let worker = site.worker().spawn().await;
     site.publish(&updated(1, 1, "A")).await;
     site.until("SELECT count(*) FROM inbox", 1).await;
-    site.shut_database().await;
-    for n in 2..=50 {
-        site.publish(&updated(n, 1, "A")).await;
-    }
-    wait_until(SOON, "the worker notices", async || worker.output().contains("Postgres is not available"))
-        .await;
-    site.open_database().await;
+    site.without_postgres(async |site| {
+        for n in 2..=50 {
+            site.publish(&updated(n, 1, "A")).await;
+        }
+        let noticed = async || worker.output().contains("Postgres is not available");
+        wait_until(SOON, "the worker notices", noticed).await;
+    })
+    .await;
     site.until("SELECT count(*) FROM inbox", 50).await;
     assert_eq!(site.number("SELECT count(*) FROM dead_letters").await, 0);
     site.assert_queues_empty().await;

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
-use lapin::options::QueueDeclareOptions;
 use premise_broker::{BrokerConfig, Outgoing, Publisher, Route, WorkQueue};
 use premise_domain::{envelope::Envelope, signature::idempotency_key};
-use premise_testkit::{QueuePrefix, ServiceCommand, TestDatabase, wait_until};
+use premise_testkit::{QueuePrefix, ServiceCommand, SqlClient, TestDatabase, wait_until};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -15,7 +14,7 @@ const SOON: Duration = Duration::from_mins(1);
 
 pub(crate) struct Site {
     publisher: Publisher,
-    sql: tokio_postgres::Client,
+    sql: SqlClient,
     database: TestDatabase,
     prefix: QueuePrefix,
 }
@@ -90,41 +89,18 @@ impl Site {
         wait_until(SOON, &what, async || self.number(statement).await >= number).await;
     }
 
-    /// Lets nobody into the database and cuts everyone but this test off.
-    pub(crate) async fn shut_database(&self) {
-        self.allow_connections(false).await;
-        let name = self.database.name();
-        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()";
-        self.sql.query(cut, &[&name]).await.unwrap();
+    /// Takes the register away until the returned work is done.
+    pub(crate) async fn without_postgres(&mut self, work: impl AsyncFnOnce(&Self)) {
+        self.database.shut().await;
+        work(self).await;
+        self.database.open().await;
+        self.sql = self.database.connect().await;
     }
 
-    pub(crate) async fn open_database(&self) {
-        self.allow_connections(true).await;
-    }
-
-    /// Only from another database can a database be shut.
-    async fn allow_connections(&self, allow: bool) {
-        let server = std::env::var("PREMISE_TEST_DATABASE_URL").unwrap();
-        let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls).await.unwrap();
-        tokio::spawn(connection);
-        let name = self.database.name();
-        client.batch_execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allow}")).await.unwrap();
-    }
-
-    /// Nothing waits, is unacknowledged or was given up: a passive declaration tells what is ready,
-    /// after the consumers are gone or idle.
+    /// Nothing waits, is unacknowledged or was given up, once the consumers are gone or idle.
     pub(crate) async fn assert_queues_empty(&self) {
-        let connection =
-            lapin::Connection::connect(self.prefix.broker_url(), lapin::ConnectionProperties::default());
-        let channel = connection.await.unwrap().create_channel().await.unwrap();
         for queue in ["premise.webhooks.v1", "premise.webhooks.v1.wait.2s", "premise.webhooks.v1.dlq"] {
-            let name = self.prefix.name(queue);
-            let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-            let declared = channel
-                .queue_declare(name.as_str().into(), passive, lapin::types::FieldTable::default())
-                .await
-                .unwrap();
-            assert_eq!(declared.message_count(), 0, "{queue}");
+            assert_eq!(self.prefix.ready_messages(queue).await, 0, "{queue}");
         }
     }
 }
