@@ -70,11 +70,8 @@ async fn a_killed_run_is_found_abandoned_and_the_next_one_is_right() {
         assert_eq!(site.register().await, (0, 0), "{phase}");
     }
     assert_one_good_run(&site).await;
-    wait_until(SOON, "its messages are acknowledged", async || {
-        puller.terminate(SOON).await;
-        site.waiting(WorkQueue::SyncRuns).await == 0
-    })
-    .await;
+    puller.terminate(SOON).await;
+    assert_eq!(site.take_out(WorkQueue::SyncRuns).await, [""; 0], "every message was acknowledged");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,10 +116,12 @@ async fn a_request_survives_a_puller_that_is_away_and_is_done_once() {
     // The same message again finds nothing to do.
     site.send(serde_json::to_vec(&json!({"runId": id})).unwrap()).await;
     site.send("nonsense").await;
-    wait_until(SOON, "the dead letter", async || site.waiting(WorkQueue::SyncRunDeadLetters).await == 1)
-        .await;
+    wait_until(SOON, "the dead letter", async || {
+        site.take_out(WorkQueue::SyncRunDeadLetters).await == ["nonsense"]
+    })
+    .await;
     assert_eq!(puller.terminate(SOON).await.code(), Some(0));
-    assert_eq!(site.waiting(WorkQueue::SyncRuns).await, 0);
+    assert_eq!(site.take_out(WorkQueue::SyncRuns).await, [""; 0]);
     assert_eq!(site.number("SELECT count(*) FROM sync_runs").await, 1);
 }
 
@@ -132,10 +131,10 @@ async fn without_postgres_it_waits_and_then_works() {
     let puller = site.puller().spawn().await;
     assert_eq!(site.pull(Mode::Full).await.status, RunStatus::Succeeded);
     let id = site.queue(Mode::Full, None).await;
-    site.shut_database().await;
+    site.open_database(false).await;
     site.send(serde_json::to_vec(&json!({"runId": id})).unwrap()).await;
     wait_until(SOON, "the puller notices", async || puller.output().contains("consumption paused")).await;
-    site.open_database().await;
+    site.open_database(true).await;
     assert_eq!(site.over(id).await.counts.unwrap().unchanged, 300);
 }
 
@@ -147,10 +146,10 @@ async fn a_run_that_loses_postgres_in_the_middle_begins_again() {
     site.put("faults", json!({"slow-body": {"bytesPerSecond": 30_000}})).await;
     let id = site.request(Mode::Full, None).await;
     site.until_phase(id, "staging", 1).await;
-    site.shut_database().await;
+    site.open_database(false).await;
     site.clear_faults().await;
     wait_until(SOON, "the puller notices", async || puller.output().contains("attempt failed")).await;
-    site.open_database().await;
+    site.open_database(true).await;
     let run = site.over(id).await;
     assert_eq!((run.status, run.counts.unwrap().inserted), (RunStatus::Succeeded, 300), "{run:?}");
 }

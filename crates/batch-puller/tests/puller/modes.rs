@@ -39,8 +39,7 @@ async fn assert_same_names(site: &Site) {
         .iter()
         .map(|row| (row["premiseid"].as_i64().unwrap(), words(row["premisename"].as_str().unwrap())))
         .collect();
-    let rows = site.sql.query("SELECT premise_id, name FROM premises", &[]).await.unwrap();
-    let register: BTreeMap<i64, String> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let register = site.names().await;
     assert!(register == truth, "{} premises of {}", register.len(), truth.len());
 }
 

@@ -1,9 +1,12 @@
 //! One puller's world: a register, queues, and a simulated PPB. Every part is a real process or server.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use lapin::options::QueueDeclareOptions;
-use premise_broker::{BrokerConfig, Outgoing, Publisher, Route, WorkQueue};
+use async_trait::async_trait;
+use premise_broker::{
+    BrokerConfig, Consumer, ConsumerOptions, Delivery, Handler, Outgoing, Pause, Publisher, Route, Verdict,
+    WorkQueue,
+};
 use premise_domain::sync_run::{Mode, RunRequest};
 use premise_store::{
     Store,
@@ -12,6 +15,7 @@ use premise_store::{
 use premise_testkit::{QueuePrefix, ServiceCommand, ServiceProcess, TestDatabase, wait_for, wait_until};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 pub(crate) const SOON: Duration = Duration::from_secs(30);
@@ -22,7 +26,7 @@ const PASSWORD: &str = "simulated";
 
 pub(crate) struct Site {
     pub(crate) store: Store,
-    pub(crate) sql: tokio_postgres::Client,
+    broker: BrokerConfig,
     publisher: Publisher,
     http: reqwest::Client,
     ppb_url: String,
@@ -68,7 +72,7 @@ impl Site {
         let url = |name: &str| told[name].as_str().unwrap().to_owned();
         Self {
             store: Store::connect(database.url(), 4).unwrap(),
-            sql: database.connect().await,
+            broker,
             publisher,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             ppb_url: url("ppb_url"),
@@ -175,7 +179,7 @@ impl Site {
     }
 
     pub(crate) async fn number(&self, statement: &str) -> i64 {
-        self.sql.query_one(statement, &[]).await.unwrap().get(0)
+        self.database.connect().await.query_one(statement, &[]).await.unwrap().get(0)
     }
 
     /// Premises and changes: what a failed run must not touch.
@@ -184,35 +188,56 @@ impl Site {
         (self.number(premises).await, self.number("SELECT count(*) FROM premise_changes").await)
     }
 
-    /// Lets nobody into the database and cuts everyone but this test off.
-    pub(crate) async fn shut_database(&self) {
-        self.allow_connections(false).await;
-        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()";
-        self.sql.query(cut, &[&self.database.name()]).await.unwrap();
+    /// Id and name of every premise.
+    pub(crate) async fn names(&self) -> BTreeMap<i64, String> {
+        let sql = self.database.connect().await;
+        let rows = sql.query("SELECT premise_id, name FROM premises", &[]).await.unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 
-    pub(crate) async fn open_database(&self) {
-        self.allow_connections(true).await;
-    }
-
-    /// Only from another database can a database be shut.
-    async fn allow_connections(&self, allow: bool) {
-        let server = std::env::var("PREMISE_TEST_DATABASE_URL").unwrap();
-        let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls).await.unwrap();
-        tokio::spawn(connection);
+    /// Lets nobody into the database and cuts everyone off, or lets them in again. Only from another database can
+    /// one be shut.
+    pub(crate) async fn open_database(&self, open: bool) {
+        let elsewhere = TestDatabase::create().await;
+        let sql = elsewhere.connect().await;
         let name = self.database.name();
-        client.batch_execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allow}")).await.unwrap();
+        sql.batch_execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {open}")).await.unwrap();
+        if !open {
+            let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
+            sql.query(cut, &[&name]).await.unwrap();
+        }
     }
 
-    /// Messages that wait in a queue.
-    pub(crate) async fn waiting(&self, queue: WorkQueue) -> u32 {
-        let connection =
-            lapin::Connection::connect(self.prefix.broker_url(), lapin::ConnectionProperties::default());
-        let channel = connection.await.unwrap().create_channel().await.unwrap();
-        let name = self.prefix.name(queue.name());
-        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-        let declared =
-            channel.queue_declare(name.as_str().into(), passive, lapin::types::FieldTable::default()).await;
-        declared.unwrap().message_count()
+    /// Takes out what lies in a queue that nobody else consumes: all that comes before a mark.
+    pub(crate) async fn take_out(&self, queue: WorkQueue) -> Vec<String> {
+        const MARK: &str = "mark";
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let message = Outgoing::json(Route::to(queue), MARK);
+        self.publisher.publish(message).await.unwrap();
+        let consumer =
+            Consumer::new(&self.broker, ConsumerOptions::new(queue, "test"), self.publisher.clone());
+        let mut found = Vec::new();
+        let marked = async {
+            while let Some(body) = receiver.recv().await {
+                if body == MARK {
+                    break;
+                }
+                found.push(body);
+            }
+        };
+        consumer.run(&TakeOut(sender), marked).await;
+        found
+    }
+}
+
+struct TakeOut(mpsc::UnboundedSender<String>);
+
+#[async_trait]
+impl Handler for TakeOut {
+    async fn handle(&self, batch: &[Delivery]) -> Result<Vec<Verdict>, Pause> {
+        for delivery in batch {
+            self.0.send(String::from_utf8_lossy(delivery.body()).into_owned()).unwrap();
+        }
+        Ok(vec![Verdict::Done; batch.len()])
     }
 }
