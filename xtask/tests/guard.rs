@@ -33,7 +33,10 @@ impl Guarded {
         BufReader::new(guard.stdout.as_mut().unwrap()).read_line(&mut pid).unwrap();
         let program = ProcessId::of(pid.trim().parse().unwrap()).unwrap();
         let said = BufReader::new(guard.stderr.as_mut().unwrap()).lines().map(Result::unwrap);
-        let grandchildren = said.take_while(|line| line != "up").map(|pid| pid.parse().unwrap()).collect();
+        let grandchildren = said
+            .take_while(|line| line != "up")
+            .map(|pid| ProcessId::of(pid.parse().unwrap()).unwrap())
+            .collect();
         Self { guard, program, grandchildren }
     }
 
@@ -98,6 +101,8 @@ fn a_program_that_ends_takes_its_leftovers_along() {
     let mut guarded = Guarded::start(&script.replace("GO", go.to_str().unwrap()));
     assert!(guarded.grandchildren[0].is_alive());
     std::fs::write(go, "").unwrap();
+    // `wait` would close it first, which is the owner's order to end.
+    let _owner = guarded.guard.stdin.take();
     let status = guarded.guard.wait().unwrap();
     assert_eq!(status.code(), Some(3));
     assert_eq!(guarded.grandchildren.len(), 1);
