@@ -60,10 +60,9 @@ impl Split {
 async fn address(process: &ServiceProcess, which: &str) -> String {
     let told = async || {
         let lines = process.output();
-        let event = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let serving = event
-            .filter(|event| event["message"].as_str().is_some_and(|m| m.ends_with("is serving")))
-            .last()?;
+        let mut events = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let serving =
+            events.rfind(|event| event["message"].as_str().is_some_and(|m| m.ends_with("is serving")))?;
         serving[which].as_str().map(str::to_owned)
     };
     wait_for(Duration::from_secs(15), "the process serves", told).await
