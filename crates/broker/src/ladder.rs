@@ -135,7 +135,7 @@ mod tests {
                 assert_eq!(message.route.key, queue);
                 assert_eq!(message.expiration, Some(Duration::from_millis(expiration)));
                 assert_eq!(headers::number(&message.headers, headers::ATTEMPT), Some(attempt + 1));
-                assert_eq!(message.message_id, "m-1");
+                assert_eq!(message.message_id.as_deref(), Some("m-1"));
             }
         }
         let Step::DeadLetter { message, reason } = retry(WorkQueue::Webhooks, 3, 0.5) else {

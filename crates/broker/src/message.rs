@@ -60,7 +60,7 @@ impl fmt::Display for Route {
 #[derive(Clone)]
 pub struct Outgoing {
     pub(crate) route: Route,
-    pub(crate) message_id: String,
+    pub(crate) message_id: Option<String>,
     pub(crate) body: Bytes,
     pub(crate) content_type: &'static str,
     pub(crate) headers: FieldTable,
@@ -68,11 +68,11 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// A JSON message with a fresh message id.
+    /// A JSON message; published with a fresh message id unless it is given one.
     pub fn json(route: Route, body: impl Into<Bytes>) -> Self {
         Self {
             route,
-            message_id: Uuid::new_v4().to_string(),
+            message_id: None,
             body: body.into(),
             content_type: "application/json",
             headers: FieldTable::default(),
@@ -84,7 +84,7 @@ impl Outgoing {
     /// returned message is recognised by it.
     #[must_use]
     pub fn with_message_id(mut self, id: impl Into<String>) -> Self {
-        self.message_id = id.into();
+        self.message_id = Some(id.into());
         self
     }
 
@@ -118,18 +118,21 @@ impl Outgoing {
         self
     }
 
-    pub(crate) fn properties(&mut self) -> BasicProperties {
+    /// Its properties, and the message id among them.
+    pub(crate) fn properties(&mut self) -> (BasicProperties, String) {
+        let message_id = self.message_id.take().unwrap_or_else(|| Uuid::new_v4().to_string());
         let mut properties = BasicProperties::default()
             .with_delivery_mode(PERSISTENT)
             .with_content_type(self.content_type.into())
-            .with_message_id(self.message_id.as_str().into());
+            .with_message_id(message_id.as_str().into());
         if !self.headers.inner().is_empty() {
             properties = properties.with_headers(std::mem::take(&mut self.headers));
         }
-        match self.expiration {
+        let properties = match self.expiration {
             Some(wait) => properties.with_expiration(wait.as_millis().to_string().into()),
             None => properties,
-        }
+        };
+        (properties, message_id)
     }
 }
 

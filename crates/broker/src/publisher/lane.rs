@@ -130,11 +130,11 @@ impl Lane<'_> {
 
     async fn publish(self, job: Job) -> Settled {
         let Job { mut message, reply } = job;
-        let properties = message.properties();
+        let (properties, message_id) = message.properties();
         let options = BasicPublishOptions { mandatory: message.route.mandatory(), immediate: false };
         let exchange = self.exchanges.name(message.route.exchange);
         let key = ShortString::from(&*message.route.key);
-        let Outgoing { body, message_id, route, .. } = message;
+        let Outgoing { body, route, .. } = message;
         let sent = self.channel.basic_publish(exchange, key, options, &body, properties).await;
         drop(body);
         let result = match sent {
