@@ -5,7 +5,7 @@ use std::time::Duration;
 use premise_broker::WorkQueue;
 use premise_domain::sync_run::{Mode, RunStatus};
 use premise_store::runs;
-use premise_testkit::wait_until;
+use premise_testkit::{free_port, wait_until};
 use serde_json::json;
 
 use crate::support::{SOON, Site};
@@ -72,6 +72,57 @@ async fn a_killed_run_is_found_abandoned_and_the_next_one_is_right() {
     assert_one_good_run(&site).await;
     puller.terminate(SOON).await;
     assert_eq!(site.take_out(WorkQueue::SyncRuns).await, [""; 0], "every message was acknowledged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_it_applies_it_leaves_nothing_behind() {
+    let site = Site::new().await;
+    let mut puller = site.puller().spawn().await;
+    let held = site.hold_applies().await;
+    let id = site.request(Mode::Full, None).await;
+    site.until_phase(id, "applying", 1).await;
+    puller.kill().await;
+    drop(held);
+    puller.restart().await;
+    assert_eq!(site.over(id).await.status, RunStatus::Abandoned);
+    assert_eq!(site.register().await, (0, 0));
+    assert_one_good_run(&site).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_applies_can_be_cancelled() {
+    let site = Site::new().await;
+    let _puller = site.puller().spawn().await;
+    let held = site.hold_applies().await;
+    let id = site.request(Mode::Full, None).await;
+    site.until_phase(id, "applying", 1).await;
+    assert!(runs::request_cancel(&mut site.store.connection().await.unwrap(), id).await.unwrap());
+    assert_eq!(site.over(id).await.status, RunStatus::Cancelled);
+    drop(held);
+    assert_one_good_run(&site).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_says_when_it_is_ready_and_counts_what_it_does() {
+    let site = Site::new().await;
+    let port = free_port();
+    let _puller = site.puller().env("PREMISE__ADMIN__BIND", format!("127.0.0.1:{port}")).spawn().await;
+    wait_until(SOON, "readiness", async || site.admin(port, "readyz").await.is_some()).await;
+    site.pull(Mode::Full).await;
+    let counted = async || {
+        let text = site.admin(port, "metrics").await.unwrap();
+        [
+            "premise_sync_runs_total{mode=\"full\",status=\"succeeded\"} 1",
+            "premise_sync_rows_total{mode=\"full\",outcome=\"inserted\"} 300",
+            "premise_sync_run_seconds_count{mode=\"full\"} 1",
+            "premise_ppb_requests_total{outcome=\"ok\"} 1",
+            "premise_ppb_requests_total{outcome=\"cut\"} 0",
+        ]
+        .iter()
+        .all(|line| text.lines().any(|found| found == *line))
+    };
+    // The run is over for the register a moment before it is counted.
+    wait_until(SOON, "the counts", counted).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,4 +5,5 @@
 mod faults;
 mod lifecycle;
 mod modes;
+mod queue;
 mod support;

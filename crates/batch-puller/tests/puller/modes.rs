@@ -132,3 +132,42 @@ async fn an_operators_time_is_asked_for_and_moves_no_watermark() {
     assert_eq!(run.counts.unwrap().updated, 1);
     assert_eq!(site.number(watermark).await, before);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_premise_is_deleted_when_a_second_answer_misses_it_too() {
+    let site = Site::new().await;
+    let _puller = site.puller().spawn().await;
+    site.pull(Mode::Full).await;
+    site.remove(2).await;
+    let first = site.pull(Mode::Full).await.counts.unwrap();
+    assert_eq!((first.withheld, first.deleted, site.register().await.0), (2, 0, 300), "{first:?}");
+    let second = site.pull(Mode::Full).await.counts.unwrap();
+    assert_eq!((second.deleted, site.register().await.0), (2, 298), "{second:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shrunken_catalogue_is_held() {
+    let site = Site::new().await;
+    let _puller = site.puller().spawn().await;
+    site.pull(Mode::Full).await;
+    site.remove(16).await;
+    for _ in 0..3 {
+        let run = site.pull(Mode::Full).await;
+        assert_eq!((run.status, run.counts.unwrap().withheld), (RunStatus::Held, 16), "{run:?}");
+        assert!(run.held_reason.unwrap().contains("16 of 300") && run.plan_hash.is_some());
+    }
+    assert_eq!(site.register().await, (300, 300));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_tells_the_same_and_changes_nothing() {
+    let site = Site::new().await;
+    let _puller = site.puller().spawn().await;
+    let dry = site.rehearse(Mode::Full).await;
+    assert_eq!((dry.status, site.register().await), (RunStatus::Succeeded, (0, 0)), "{dry:?}");
+    assert_eq!(site.pull(Mode::Full).await.counts, dry.counts);
+    rename(&site, 7, "RENAMED").await;
+    let dry = site.rehearse(Mode::Incremental).await;
+    assert_eq!((dry.counts.unwrap().updated, site.register().await), (1, (300, 300)), "{dry:?}");
+    assert_eq!(site.pull(Mode::Incremental).await.counts, dry.counts);
+}

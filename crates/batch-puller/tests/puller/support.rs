@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use async_trait::async_trait;
-use premise_broker::{
-    BrokerConfig, Consumer, ConsumerOptions, Delivery, Handler, Outgoing, Pause, Publisher, Route, Verdict,
-    WorkQueue,
-};
+use premise_broker::{BrokerConfig, Outgoing, Publisher, Route, WorkQueue};
 use premise_domain::sync_run::{Mode, RunRequest};
 use premise_store::{
     Store,
@@ -15,8 +11,9 @@ use premise_store::{
 use premise_testkit::{QueuePrefix, ServiceCommand, ServiceProcess, TestDatabase, wait_for, wait_until};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::sync::mpsc;
 use uuid::Uuid;
+
+use crate::queue;
 
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
@@ -123,12 +120,16 @@ impl Site {
 
     /// Queues a run and leaves the message out.
     pub(crate) async fn queue(&self, mode: Mode, since: Option<&str>) -> Uuid {
+        self.queue_this(mode, since, false).await
+    }
+
+    async fn queue_this(&self, mode: Mode, since: Option<&str>, dry_run: bool) -> Uuid {
         let new = NewRun {
             id: Uuid::now_v7(),
             mode,
             requested_by: "test".into(),
             since: since.map(|text| text.parse().unwrap()),
-            dry_run: false,
+            dry_run,
         };
         let mut connection = self.store.connection().await.unwrap();
         match runs::queue(&mut connection, new).await.unwrap() {
@@ -163,6 +164,27 @@ impl Site {
         .await
     }
 
+    /// Lets a run tell what it would do.
+    pub(crate) async fn rehearse(&self, mode: Mode) -> SyncRun {
+        let run_id = self.queue_this(mode, None, true).await;
+        self.send(serde_json::to_vec(&RunRequest { run_id }).unwrap()).await;
+        self.over(run_id).await
+    }
+
+    /// Removes premises at PPB, from the beginning of its catalogue.
+    pub(crate) async fn remove(&self, count: usize) {
+        for row in &self.truth().await[..count] {
+            let url = format!("{}/premises/{}", self.control_url, row["premiseid"]);
+            assert!(self.http.delete(url).send().await.unwrap().status().is_success());
+        }
+    }
+
+    /// Text of a page of the puller's admin listener.
+    pub(crate) async fn admin(&self, port: u16, page: &str) -> Option<String> {
+        let answer = self.http.get(format!("http://127.0.0.1:{port}/{page}")).send().await.ok()?;
+        if answer.status().is_success() { answer.text().await.ok() } else { None }
+    }
+
     /// Requests a run and waits for its end.
     pub(crate) async fn pull(&self, mode: Mode) -> SyncRun {
         self.over(self.request(mode, None).await).await
@@ -195,6 +217,14 @@ impl Site {
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 
+    /// Keeps every apply waiting until the connection is dropped.
+    pub(crate) async fn hold_applies(&self) -> impl Send + use<> {
+        const APPLY_LOCK: i64 = 7_205_001;
+        let sql = self.database.connect().await;
+        sql.query("SELECT pg_advisory_lock($1)", &[&APPLY_LOCK]).await.unwrap();
+        sql
+    }
+
     /// Lets nobody into the database and cuts everyone off, or lets them in again. Only from another database can
     /// one be shut.
     pub(crate) async fn open_database(&self, open: bool) {
@@ -208,36 +238,8 @@ impl Site {
         }
     }
 
-    /// Takes out what lies in a queue that nobody else consumes: all that comes before a mark.
+    /// Takes out what lies in a queue that nobody else consumes.
     pub(crate) async fn take_out(&self, queue: WorkQueue) -> Vec<String> {
-        const MARK: &str = "mark";
-        let (sender, mut receiver) = mpsc::unbounded_channel();
-        let message = Outgoing::json(Route::to(queue), MARK);
-        self.publisher.publish(message).await.unwrap();
-        let consumer =
-            Consumer::new(&self.broker, ConsumerOptions::new(queue, "test"), self.publisher.clone());
-        let mut found = Vec::new();
-        let marked = async {
-            while let Some(body) = receiver.recv().await {
-                if body == MARK {
-                    break;
-                }
-                found.push(body);
-            }
-        };
-        consumer.run(&TakeOut(sender), marked).await;
-        found
-    }
-}
-
-struct TakeOut(mpsc::UnboundedSender<String>);
-
-#[async_trait]
-impl Handler for TakeOut {
-    async fn handle(&self, batch: &[Delivery]) -> Result<Vec<Verdict>, Pause> {
-        for delivery in batch {
-            self.0.send(String::from_utf8_lossy(delivery.body()).into_owned()).unwrap();
-        }
-        Ok(vec![Verdict::Done; batch.len()])
+        queue::take_out(&self.broker, &self.publisher, queue).await
     }
 }
