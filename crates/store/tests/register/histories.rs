@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use premise_domain::{PremiseId, acceptance::Limits, observation::Channel};
 use premise_store::{Answer, Policy, StoreError};
 use premise_testkit::model::{LAG, Model, Statement, at, histories};
@@ -36,6 +36,19 @@ const BELIEVING: Policy = Policy {
     dry_run: false,
 };
 
+/// Refuses any transaction that would lower a rank or a floor.
+const NOTHING_MOVES_BACK: &str = "
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION '% moved back from % to %', TG_TABLE_NAME, OLD, NEW; END $$;
+    CREATE TRIGGER rank_moves_back BEFORE UPDATE ON premises FOR EACH ROW WHEN (
+        (NEW.effective_at, NEW.rank_class, NEW.is_tombstone, NEW.as_of, NEW.rank_sequence, NEW.rank_hash)
+      < (OLD.effective_at, OLD.rank_class, OLD.is_tombstone, OLD.as_of, OLD.rank_sequence, OLD.rank_hash))
+        EXECUTE FUNCTION refuse();
+    CREATE TRIGGER floor_moves_back BEFORE UPDATE ON floors FOR EACH ROW
+        WHEN (NEW.floor_at < OLD.floor_at) EXECUTE FUNCTION refuse();
+    CREATE TRIGGER exemption_moves_back BEFORE UPDATE ON floor_exemptions FOR EACH ROW
+        WHEN (NEW.floor_at < OLD.floor_at) EXECUTE FUNCTION refuse()";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_history_ends_as_in_the_model() {
     let seed = std::env::var("PREMISE_TEST_SEED").ok().and_then(|text| text.parse().ok());
@@ -52,6 +65,7 @@ async fn every_history_ends_as_in_the_model() {
 
 async fn play_lane(seed: u64, lane: u64) {
     let register = Register::empty().await;
+    register.sql.batch_execute(NOTHING_MOVES_BACK).await.unwrap();
     let mut dice = StdRng::seed_from_u64(seed ^ (lane << 32));
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &dice.random::<[u8; 32]>());
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
@@ -68,13 +82,18 @@ async fn play_lane(seed: u64, lane: u64) {
     }
 }
 
-/// All statements at once, in random order, some of them repeated.
+/// All statements at once, in random order, some of them repeated, and tombstones removed between.
 async fn play(register: &Register, history: &[Statement], dice: &mut StdRng) {
     let mut order = history.to_vec();
     order.extend(history.iter().filter(|_| dice.random_bool(0.3)).cloned());
     order.shuffle(dice);
-    let tasks = order.iter().map(|statement| persist(register, statement, dice.random()));
-    futures_util::future::join_all(tasks.collect::<Vec<_>>()).await;
+    let tasks: Vec<_> = order.iter().map(|statement| persist(register, statement, dice.random())).collect();
+    let removing = async {
+        if dice.random_bool(0.5) {
+            register.store.remove_tombstones(TimeDelta::zero()).await.unwrap();
+        }
+    };
+    futures_util::future::join(futures_util::future::join_all(tasks), removing).await;
 }
 
 /// Applies a statement; sometimes it is broken off in the middle and begun again.
