@@ -1,8 +1,8 @@
 //! The Docker fallback: one container per missing server, described in `deploy/compose.local.yml`.
 //!
 //! The client `docker compose up` runs in the foreground under a guard, so containers end with
-//! their owner. Limit: when the guard itself is killed by SIGKILL, containers stay until the next
-//! start, which removes them by their project name.
+//! their owner; they are removed when the stack ends in order, or at the next start by their project
+//! name.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -58,12 +58,14 @@ impl Container<'_> {
         let file = self.place.state().join("compose.yml");
         std::fs::write(&file, FILE)?;
         // What a killed run has left under our name.
-        supervisor.run_once(&self.docker(&file, 0).args(["down", "--volumes", "--remove-orphans"])).await?;
+        let remove = self.docker(&file, 1).args(["down", "--volumes", "--remove-orphans"]);
+        supervisor.run_once(&remove).await?;
         ports::first_that_starts(|port| {
             let launch = self.docker(&file, port).args(["up", "--no-log-prefix", self.service]);
             let mut unit = Unit::new(launch, ready(port));
             // The image may have to be pulled first.
             unit.patience = Duration::from_mins(10);
+            unit.afterwards = Some(remove.clone());
             supervisor.start(unit)
         })
         .await

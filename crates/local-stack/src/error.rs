@@ -13,6 +13,14 @@ pub enum Error {
         /// What it or the system said.
         why: String,
     },
+    /// A program runs but does not become ready.
+    #[error("{name} is not ready after {} s", patience.as_secs())]
+    NotReady {
+        /// Which program.
+        name: String,
+        /// How long it was waited for.
+        patience: std::time::Duration,
+    },
     /// Another process owns the state folder.
     #[error("a stack of this clone is running")]
     Busy,

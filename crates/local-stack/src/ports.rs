@@ -30,15 +30,16 @@ pub fn is_free(port: u16) -> bool {
     TcpListener::bind(("127.0.0.1", port)).is_ok()
 }
 
-/// Runs `start` with a free port, and with another one while it fails: the port may have been taken
-/// since. Returns the port that worked.
+/// Runs `start` with a free port, and with another one when the program ends at once: the port may
+/// have been taken since. Returns the port that worked.
 pub(crate) async fn first_that_starts(
     mut start: impl AsyncFnMut(u16) -> Result<(), Error>,
 ) -> Result<u16, Error> {
     for _ in 0..2 {
         let port = free_port()?;
-        if start(port).await.is_ok() {
-            return Ok(port);
+        match start(port).await {
+            Err(Error::Start { .. }) => {}
+            other => return other.map(|()| port),
         }
     }
     let port = free_port()?;

@@ -30,8 +30,11 @@ pub(crate) async fn start(
     } else {
         node.epmd_port = ports::free_port()?;
     }
-    let distribution = ports::free_port()?;
-    let port = ports::first_that_starts(|port| supervisor.start(node.unit(port, distribution))).await?;
+    let port = ports::first_that_starts(async |port| {
+        let distribution = ports::free_port()?;
+        supervisor.start(node.unit(port, distribution)).await
+    });
+    let port = port.await?;
     Ok(format!("amqp://premise:{}@127.0.0.1:{port}/%2f", node.password))
 }
 

@@ -33,12 +33,15 @@ pub struct Unit {
     pub patience: Duration,
     /// Whether its pid is published (helpers such as epmd are not).
     pub published: bool,
+    /// Run to its end when the unit has been stopped for good, to remove what the unit keeps
+    /// outside the data folder.
+    pub afterwards: Option<Launch>,
 }
 
 impl Unit {
     /// A published unit with a minute to become ready.
     pub fn new(launch: Launch, ready: Ready) -> Self {
-        Self { launch, ready, patience: Duration::from_mins(1), published: true }
+        Self { launch, ready, patience: Duration::from_mins(1), published: true, afterwards: None }
     }
 }
 
@@ -99,10 +102,7 @@ impl Supervisor {
 
     /// Runs a program to its end, under a guard like everything else.
     pub async fn run_once(&self, launch: &Launch) -> Result<(), Error> {
-        let mut process = launch.start(&self.shared.guard).await?;
-        self.shared.remember(launch, &process)?;
-        let status = process.wait().await?;
-        if status.success() { Ok(()) } else { Err(ended_early(launch, status.code())) }
+        self.shared.run_once(launch).await
     }
 
     /// Ends all units, the last started first; returns when everything is gone.
@@ -139,8 +139,7 @@ impl Shared {
                 return Err(ended_early(&unit.launch, status.code()));
             }
             if Instant::now() > deadline {
-                let why = format!("not ready after {} s", unit.patience.as_secs());
-                return Err(Error::Start { name: unit.launch.name.clone(), why });
+                return Err(Error::NotReady { name: unit.launch.name.clone(), patience: unit.patience });
             }
             sleep(STEP).await;
         }
@@ -155,7 +154,7 @@ impl Shared {
             tokio::select! {
                 _ = &mut stopped => {
                     let _ = process.stop().await;
-                    return;
+                    break;
                 }
                 status = process.wait() => self.tell_end(&unit, status.ok().and_then(|status| status.code())),
             }
@@ -163,10 +162,22 @@ impl Shared {
                 delay = FIRST_DELAY;
             }
             tokio::select! {
-                _ = &mut stopped => return,
+                _ = &mut stopped => break,
                 again = self.start_again(&unit, &mut delay) => process = again,
             }
         }
+        if let Some(afterwards) = &unit.afterwards
+            && let Err(error) = self.run_once(afterwards).await
+        {
+            self.tell(Event::StartFailed(unit.launch.name.clone(), error.to_string()));
+        }
+    }
+
+    async fn run_once(&self, launch: &Launch) -> Result<(), Error> {
+        let mut process = launch.start(&self.guard).await?;
+        self.remember(launch, &process)?;
+        let status = process.wait().await?;
+        if status.success() { Ok(()) } else { Err(ended_early(launch, status.code())) }
     }
 
     async fn start_again(&self, unit: &Unit, delay: &mut Duration) -> Process {
