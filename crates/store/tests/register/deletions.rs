@@ -224,3 +224,29 @@ async fn counts_of_a_pull_add_up() {
         (1, 1, 1, 1, 1)
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_absence_asks_for_its_confirmation_when_it_is_old_enough_and_nobody_else_did() {
+    let register = Register::empty().await;
+    let due = async || {
+        let mut connection = register.store.connection().await.unwrap();
+        runs::confirmation_due(&mut connection, chrono::TimeDelta::minutes(10)).await.unwrap()
+    };
+    register.pull(R1, &many(10)).await;
+    register.pull(R2, &many(9)).await;
+    assert!(!due().await, "too young");
+    register
+        .sql
+        .execute("UPDATE pending_absences SET noted_at = now() - interval '11 minutes'", &[])
+        .await
+        .unwrap();
+    assert!(!due().await, "a run was asked for meanwhile");
+    register
+        .sql
+        .execute("UPDATE sync_runs SET requested_at = now() - interval '11 minutes'", &[])
+        .await
+        .unwrap();
+    assert!(due().await);
+    register.pull(R3, &many(9)).await;
+    assert!(!due().await, "confirmed");
+}
