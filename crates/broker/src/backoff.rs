@@ -16,9 +16,9 @@ pub(crate) struct Waits {
 }
 
 impl Waits {
-    /// From 100 ms to 5 s: a restarted broker is found again soon, an absent one is not hammered.
+    /// From 100 ms to 2 s: a restarted broker is found again soon, an absent one is not hammered.
     pub(crate) fn reconnecting() -> Self {
-        Self::between(Duration::from_millis(100), Duration::from_secs(5))
+        Self::between(Duration::from_millis(100), Duration::from_secs(2))
     }
 
     /// From 100 ms to 10 s: for work that waits for Postgres or for room at the broker.
@@ -61,9 +61,9 @@ mod tests {
         let first = waits.next();
         assert!((70..=130).contains(&first.as_millis()), "{first:?}");
         for _ in 0..20 {
-            assert!(waits.next() <= Duration::from_millis(6_500));
+            assert!(waits.next() <= Duration::from_millis(2_600));
         }
-        assert!(waits.next() >= Duration::from_millis(3_500));
+        assert!(waits.next() >= Duration::from_millis(1_400));
         waits.reset();
         assert!(waits.next() <= Duration::from_millis(130));
     }

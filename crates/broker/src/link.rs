@@ -12,6 +12,7 @@ use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub(crate) enum LinkEvent {
 pub(crate) struct Link {
     connection: Connection,
     events: Pin<Box<dyn Stream<Item = Event> + Send + Sync>>,
-    _socket: Socket,
+    socket: Socket,
 }
 
 /// Closes the TCP connection when dropped, whatever `lapin` is waiting for.
@@ -56,26 +57,38 @@ struct Socket(Arc<OnceLock<ShutOnDrop>>);
 /// with the attempt to open it.
 struct Slot(Weak<OnceLock<ShutOnDrop>>);
 
-struct ShutOnDrop(TcpStream);
+struct ShutOnDrop {
+    socket: TcpStream,
+    /// The peer has said goodbye: what is left is for `lapin` to close.
+    parted: AtomicBool,
+}
 
 impl Socket {
     fn slot(&self) -> Slot {
         Slot(Arc::downgrade(&self.0))
     }
+
+    fn part(&self) {
+        if let Some(kept) = self.0.get() {
+            kept.parted.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Slot {
-    fn keep(&self, twin: TcpStream) -> io::Result<()> {
+    fn keep(&self, socket: TcpStream) -> io::Result<()> {
         let abandoned = || io::Error::from(io::ErrorKind::ConnectionAborted);
-        let socket = self.0.upgrade().ok_or_else(abandoned)?;
-        socket.set(ShutOnDrop(twin)).map_err(|_| abandoned())
+        let kept = ShutOnDrop { socket, parted: AtomicBool::new(false) };
+        self.0.upgrade().ok_or_else(abandoned)?.set(kept).map_err(|_| abandoned())
     }
 }
 
 impl Drop for ShutOnDrop {
     fn drop(&mut self) {
-        // An error means that it is closed already.
-        let _closed = self.0.shutdown(Shutdown::Both);
+        if !*self.parted.get_mut() {
+            // An error means that it is closed already.
+            let _closed = self.socket.shutdown(Shutdown::Both);
+        }
     }
 }
 
@@ -104,7 +117,7 @@ impl Link {
         );
         let connection = answered(connecting).await?;
         let events = Box::pin(connection.events_listener());
-        Ok(Self { connection, events, _socket: socket })
+        Ok(Self { connection, events, socket })
     }
 
     pub(crate) async fn channel(&self) -> Result<Channel, LinkError> {
@@ -138,7 +151,9 @@ impl Link {
     /// Says goodbye, then closes.
     pub(crate) async fn close(self) {
         // It may be gone already, which is as good.
-        let _polite = timeout(CLOSE_WITHIN, self.connection.close(200, "OK".into())).await;
+        if let Ok(Ok(())) = timeout(CLOSE_WITHIN, self.connection.close(200, "OK".into())).await {
+            self.socket.part();
+        }
     }
 }
 
