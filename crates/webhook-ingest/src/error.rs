@@ -60,68 +60,74 @@ pub(crate) struct Row {
     pub(crate) retry_after: Option<u32>,
 }
 
-const fn row(status: StatusCode, code: &'static str, title: &'static str, level: Level) -> Row {
-    Row { status, code, title, level, retry_after: None }
+/// The error table. Whatever a stranger can cause as often as he likes is logged below `info`, and counted.
+mod table {
+    use super::{BROKER_RETRY_AFTER, Level, OVERLOAD_RETRY_AFTER, Row, StatusCode as S};
+
+    const fn row(status: S, code: &'static str, title: &'static str, level: Level) -> Row {
+        Row { status, code, title, level, retry_after: None }
+    }
+
+    const fn later(code: &'static str, title: &'static str, seconds: u32) -> Row {
+        Row { retry_after: Some(seconds), ..row(S::SERVICE_UNAVAILABLE, code, title, Level::DEBUG) }
+    }
+
+    pub(super) const ADDRESS: Row =
+        row(S::FORBIDDEN, "address_forbidden", "The address may not send", Level::DEBUG);
+    pub(super) const CONTENT_TYPE: Row = row(
+        S::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        "The body must be application/json",
+        Level::DEBUG,
+    );
+    pub(super) const CONTENT_ENCODING: Row = row(
+        S::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_encoding",
+        "The body must not be compressed",
+        Level::DEBUG,
+    );
+    pub(super) const TOO_LARGE: Row =
+        row(S::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large", Level::DEBUG);
+    pub(super) const BODY_SLOW: Row =
+        row(S::REQUEST_TIMEOUT, "body_timeout", "The body did not arrive in time", Level::DEBUG);
+    pub(super) const BODY_INCOMPLETE: Row =
+        row(S::BAD_REQUEST, "body_incomplete", "The body did not arrive whole", Level::DEBUG);
+    pub(super) const SIGNATURE_MISSING: Row =
+        row(S::UNAUTHORIZED, "signature_missing", "The signature is missing", Level::DEBUG);
+    pub(super) const SIGNATURE_INVALID: Row =
+        row(S::UNAUTHORIZED, "signature_invalid", "The signature is not valid", Level::DEBUG);
+    pub(super) const TIMESTAMP_STALE: Row =
+        row(S::UNAUTHORIZED, "timestamp_stale", "The timestamp is too old", Level::WARN);
+    pub(super) const TIMESTAMP_FUTURE: Row =
+        row(S::UNAUTHORIZED, "timestamp_future", "The timestamp is in the future", Level::WARN);
+    pub(super) const MALFORMED: Row =
+        row(S::BAD_REQUEST, "malformed_json", "The body is not JSON", Level::WARN);
+    pub(super) const INVALID: Row =
+        row(S::UNPROCESSABLE_ENTITY, "invalid_event", "The body is no valid event", Level::WARN);
+    pub(super) const OVERLOADED: Row =
+        later("overloaded", "Too many webhooks are in hand", OVERLOAD_RETRY_AFTER);
+    pub(super) const BROKER: Row =
+        later("broker_unavailable", "The webhook could not be stored", BROKER_RETRY_AFTER);
 }
 
 impl Refusal {
-    /// The error table. Whatever a stranger can cause as often as he likes is logged below `info`, and counted.
+    /// This refusal's row of the [`table`].
     pub(crate) fn row(&self) -> Row {
-        use StatusCode as S;
         match self {
-            Self::Address(_) => {
-                row(S::FORBIDDEN, "address_forbidden", "The address may not send", Level::DEBUG)
-            }
-            Self::ContentType => row(
-                S::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                "The body must be application/json",
-                Level::DEBUG,
-            ),
-            Self::ContentEncoding => row(
-                S::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_encoding",
-                "The body must not be compressed",
-                Level::DEBUG,
-            ),
-            Self::TooLarge { .. } => {
-                row(S::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large", Level::DEBUG)
-            }
-            Self::BodySlow => {
-                row(S::REQUEST_TIMEOUT, "body_timeout", "The body did not arrive in time", Level::DEBUG)
-            }
-            Self::BodyIncomplete => {
-                row(S::BAD_REQUEST, "body_incomplete", "The body did not arrive whole", Level::DEBUG)
-            }
-            Self::SignatureMissing => {
-                row(S::UNAUTHORIZED, "signature_missing", "The signature is missing", Level::DEBUG)
-            }
-            Self::SignatureInvalid => {
-                row(S::UNAUTHORIZED, "signature_invalid", "The signature is not valid", Level::DEBUG)
-            }
-            Self::TimestampStale => {
-                row(S::UNAUTHORIZED, "timestamp_stale", "The timestamp is too old", Level::WARN)
-            }
-            Self::TimestampFuture => {
-                row(S::UNAUTHORIZED, "timestamp_future", "The timestamp is in the future", Level::WARN)
-            }
-            Self::Malformed(_) => row(S::BAD_REQUEST, "malformed_json", "The body is not JSON", Level::WARN),
-            Self::Invalid(_) => {
-                row(S::UNPROCESSABLE_ENTITY, "invalid_event", "The body is no valid event", Level::WARN)
-            }
-            Self::Overloaded => Row {
-                retry_after: Some(OVERLOAD_RETRY_AFTER),
-                ..row(S::SERVICE_UNAVAILABLE, "overloaded", "Too many webhooks are in hand", Level::DEBUG)
-            },
-            Self::Broker(_) => Row {
-                retry_after: Some(BROKER_RETRY_AFTER),
-                ..row(
-                    S::SERVICE_UNAVAILABLE,
-                    "broker_unavailable",
-                    "The webhook could not be stored",
-                    Level::DEBUG,
-                )
-            },
+            Self::Address(_) => table::ADDRESS,
+            Self::ContentType => table::CONTENT_TYPE,
+            Self::ContentEncoding => table::CONTENT_ENCODING,
+            Self::TooLarge { .. } => table::TOO_LARGE,
+            Self::BodySlow => table::BODY_SLOW,
+            Self::BodyIncomplete => table::BODY_INCOMPLETE,
+            Self::SignatureMissing => table::SIGNATURE_MISSING,
+            Self::SignatureInvalid => table::SIGNATURE_INVALID,
+            Self::TimestampStale => table::TIMESTAMP_STALE,
+            Self::TimestampFuture => table::TIMESTAMP_FUTURE,
+            Self::Malformed(_) => table::MALFORMED,
+            Self::Invalid(_) => table::INVALID,
+            Self::Overloaded => table::OVERLOADED,
+            Self::Broker(_) => table::BROKER,
         }
     }
 

@@ -49,16 +49,13 @@ impl Metrics {
         registry.register(Box::new(in_flight.clone()))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(keys.clone()))?;
+        let codes = Refusal::samples().into_iter().map(|refusal| refusal.row().code);
         Ok(Self {
             confirm,
             in_flight,
             accepted: requests.with_label_values(&["accepted"]),
             duplicate: requests.with_label_values(&["duplicate"]),
-            refused: Refusal::samples()
-                .iter()
-                .map(|refusal| refusal.row().code)
-                .map(|code| (code, requests.with_label_values(&[code])))
-                .collect(),
+            refused: codes.map(|code| (code, requests.with_label_values(&[code]))).collect(),
             keys: keyring.ids().map(|id| keys.with_label_values(&[id])).collect(),
         })
     }
