@@ -3,7 +3,7 @@
 
 /// Types of Postgres that diesel does not know; public because `table!` makes its columns so.
 pub(crate) mod sql_types {
-    /// A transaction id that never wraps. Only ordered by, never read.
+    /// A transaction id that never wraps.
     #[derive(diesel::sql_types::SqlType, diesel::query_builder::QueryId)]
     #[diesel(postgres_type(oid = 5069, array_oid = 271))]
     pub struct Xid8;

@@ -12,6 +12,7 @@ use crate::StoreError;
 
 pub mod changes;
 pub mod dead_letters;
+pub mod feed;
 pub mod filter_options;
 pub mod lag;
 pub mod premise_filter;

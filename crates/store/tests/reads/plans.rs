@@ -1,13 +1,13 @@
-//! No read that people wait for goes through the whole table of premises.
+//! No read that people wait for goes through the whole table of premises or of changes.
 
 use std::time::Duration;
 
 use diesel_async::RunQueryDsl;
 use premise_domain::license::LicenseStatus;
 use premise_store::{
-    Connection,
+    Connection, Store,
     reads::{
-        filter_options,
+        changes, feed, filter_options,
         premise_filter::{PremiseFilter, StatusFilter},
         premises, stats,
     },
@@ -79,6 +79,16 @@ async fn scans(sql: &tokio_postgres::Client, table: &str) -> i64 {
     sql.query_one(statement, &[&table]).await.unwrap().get(0)
 }
 
+/// Ends the sessions of the store and waits until what they scanned was counted.
+async fn end_sessions(sql: &tokio_postgres::Client, store: Store, mut connection: Connection) {
+    // A session reports its counts in one go, at the latest when it ends.
+    diesel::sql_query("SELECT * FROM marker").execute(&mut connection).await.unwrap();
+    drop(connection);
+    drop(store);
+    let reported = async || scans(sql, "marker").await > 0;
+    wait_until(Duration::from_secs(20), "the session's counts", reported).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_search_counts_and_options_go_by_an_index() {
     let register = Register::empty().await;
@@ -88,11 +98,47 @@ async fn lists_search_counts_and_options_go_by_an_index() {
     let before = scans(&register.sql, "premises").await;
     let mut connection = register.connection().await;
     read_everything(&mut connection).await;
-    // A session reports its counts in one go, at the latest when it ends.
-    diesel::sql_query("SELECT * FROM marker").execute(&mut connection).await.unwrap();
-    drop(connection);
-    drop(register.store);
-    let reported = async || scans(&register.sql, "marker").await > 0;
-    wait_until(Duration::from_secs(20), "the session's counts", reported).await;
+    end_sessions(&register.sql, register.store, connection).await;
     assert_eq!(scans(&register.sql, "premises").await, before);
+}
+
+/// Changes of many transactions, of which the last is as large as a first pull's. A new server has used
+/// more ids than these before anyone connects.
+const MANY_CHANGES: &str = "
+    CREATE TABLE marker AS SELECT 1;
+    INSERT INTO premise_changes (xid, premise_id, kind, new_values, effective_at, channel, source_ref)
+    SELECT CASE WHEN n < 10000 THEN n / 20 + 1 ELSE 600 END::text::xid8, n % 5000 + 1, 'updated',
+        jsonb_build_object('name', repeat('x', 200)), now(), 'full', gen_random_uuid()
+    FROM generate_series(1, 25000) AS n;
+    VACUUM (ANALYZE) premise_changes";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feed_and_histories_go_by_an_index() {
+    let register = Register::empty().await;
+    for statement in MANY_CHANGES.split(';') {
+        register.run_sql(statement).await;
+    }
+    let before = scans(&register.sql, "premise_changes").await;
+    let mut connection = register.connection().await;
+    feed::latest(&mut connection).await.unwrap();
+    let (mut after, mut read) = (None, 0);
+    loop {
+        let page = feed::read(&mut connection, after, 200).await.unwrap();
+        if page.changes.is_empty() {
+            break;
+        }
+        read += page.changes.len();
+        after = Some(page.next);
+    }
+    assert_eq!(read, 25_000);
+    changes::history(&mut connection, id(17), 20).await.unwrap();
+    end_sessions(&register.sql, register.store, connection).await;
+    assert_eq!(scans(&register.sql, "premise_changes").await, before);
+    let used = "SELECT idx_scan, idx_tup_read FROM pg_stat_user_indexes
+        WHERE indexrelname = 'premise_changes_feed'";
+    let used = register.sql.query_one(used, &[]).await.unwrap();
+    let (scans, entries): (i64, i64) = (used.get(0), used.get(1));
+    assert!(scans > 125, "{scans}");
+    // Not a page reads what the ones before it read.
+    assert!(entries < 26_000, "{entries}");
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it expected something else")]
 
 mod deletions;
+mod feed;
 mod histories;
 mod runs;
 mod snapshots;

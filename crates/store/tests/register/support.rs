@@ -9,15 +9,15 @@ use premise_store::{
     Answer, Applied, Policy, Store, StoreError, WebhookItem,
     runs::{self, NewRun, Queued},
 };
-use premise_testkit::TestDatabase;
+use premise_testkit::{SqlClient, TestDatabase};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub(crate) struct Register {
     pub(crate) store: Store,
-    pub(crate) sql: tokio_postgres::Client,
+    pub(crate) sql: SqlClient,
     /// Dropped last.
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 pub(crate) const LAG: TimeDelta = TimeDelta::minutes(15);
@@ -28,7 +28,12 @@ impl Register {
         premise_store::migrate(database.url()).await.unwrap();
         let store = Store::connect(database.url(), 8).unwrap();
         let sql = database.connect().await;
-        Self { store, sql, _database: database }
+        Self { store, sql, database }
+    }
+
+    /// For transactions of the test's own.
+    pub(crate) async fn another_connection(&self) -> SqlClient {
+        self.database.connect().await
     }
 
     pub(crate) async fn number(&self, statement: &str) -> i64 {
