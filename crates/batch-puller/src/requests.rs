@@ -41,13 +41,15 @@ impl Requests {
     pub(crate) async fn look_until_drained(&self, shutdown: &Shutdown) {
         let mut ticks = interval(Duration::from_millis(self.runner.pull.look_ms));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut outage = false;
         loop {
             tokio::select! {
                 biased;
                 () = shutdown.draining() => return,
                 _ = ticks.tick() => {}
             }
-            let found = self.look(shutdown).await;
+            let found = self.look(shutdown, outage).await;
+            outage = found.is_err();
             if let Err(reason) = &found {
                 warn!(reason = chain(reason), "cannot look for runs");
             }
@@ -56,11 +58,14 @@ impl Requests {
         }
     }
 
-    async fn look(&self, shutdown: &Shutdown) -> Result<(), StoreError> {
+    /// After an outage the living could not note their heartbeat either: they get until the next look.
+    async fn look(&self, shutdown: &Shutdown, outage: bool) -> Result<(), StoreError> {
         let pull = &self.runner.pull;
         let mut connection = self.runner.store.connection().await?;
-        for run_id in runs::abandon_dead(&mut connection, milliseconds(pull.dead_after_ms)).await? {
-            warn!(%run_id, "run abandoned: its process fell silent");
+        if !outage {
+            for run_id in runs::abandon_dead(&mut connection, milliseconds(pull.dead_after_ms)).await? {
+                warn!(%run_id, "run abandoned: its process fell silent");
+            }
         }
         let forgotten = runs::queued_for(&mut connection, milliseconds(pull.look_ms)).await?;
         drop(connection);

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use premise_domain::sync_run::{Mode, RunStatus};
 use premise_store::{
-    Applied, Store, StoreError,
+    Applied, Disposition, Store, StoreError,
     runs::{self, Standing, SyncRun},
 };
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -184,7 +184,8 @@ impl Runner {
         }
     }
 
-    /// The run as it is, when it was over already.
+    /// Writes the end down, and tells the run as it is when it was over already. Postgres may be what ended the
+    /// run, so it gets some time to come back.
     async fn end(
         &self,
         run_id: Uuid,
@@ -192,14 +193,30 @@ impl Runner {
         reason: &RunError,
     ) -> Result<Option<SyncRun>, StoreError> {
         const PATIENCE: Duration = Duration::from_secs(10);
-        let end = async {
-            let mut connection = self.store.connection().await?;
-            if runs::end(&mut connection, run_id, status, reason.code(), &reason.message()).await? {
-                return Ok(None);
+        const STEP: Duration = Duration::from_millis(500);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.try_end(run_id, status, reason).await {
+                Err(fault)
+                    if fault.disposition() == Disposition::Unavailable && Instant::now() < deadline =>
+                {
+                    sleep(STEP).await;
+                }
+                result => return result,
             }
-            runs::find(&mut connection, run_id).await
-        };
-        let late = |_| StoreError::Contention { context: "end a run in time" };
-        tokio::time::timeout(PATIENCE, end).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
+        }
+    }
+
+    async fn try_end(
+        &self,
+        run_id: Uuid,
+        status: RunStatus,
+        reason: &RunError,
+    ) -> Result<Option<SyncRun>, StoreError> {
+        let mut connection = self.store.connection().await?;
+        if runs::end(&mut connection, run_id, status, reason.code(), &reason.message()).await? {
+            return Ok(None);
+        }
+        runs::find(&mut connection, run_id).await
     }
 }

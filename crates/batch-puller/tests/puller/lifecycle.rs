@@ -192,7 +192,8 @@ async fn without_postgres_it_waits_and_then_works() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_loses_postgres_in_the_middle_begins_again() {
     let site = Site::new().await;
-    let puller = site.puller().env("PREMISE__PULL__DEAD_AFTER_MS", "60000").spawn().await;
+    // Its waits are milliseconds here, and the outage may last some seconds.
+    let puller = site.puller().env("PREMISE__PPB__ATTEMPTS", "1000").spawn().await;
     // The fault is met when rows are written, at the end of this body.
     site.put("faults", json!({"slow-body": {"bytesPerSecond": 30_000}})).await;
     let id = site.request(Mode::Full, None).await;

@@ -6,4 +6,5 @@ mod faults;
 mod lifecycle;
 mod modes;
 mod queue;
+mod size;
 mod support;

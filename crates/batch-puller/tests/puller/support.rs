@@ -157,7 +157,11 @@ impl Site {
 
     /// The run once it is over.
     pub(crate) async fn over(&self, id: Uuid) -> SyncRun {
-        wait_for(SOON, "the end of the run", async || {
+        self.over_within(SOON, id).await
+    }
+
+    pub(crate) async fn over_within(&self, deadline: Duration, id: Uuid) -> SyncRun {
+        wait_for(deadline, "the end of the run", async || {
             let run = self.run(id).await;
             run.status.is_final().then_some(run)
         })
