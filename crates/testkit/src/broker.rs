@@ -9,12 +9,13 @@ use uuid::Uuid;
 use crate::runtime::run_in_drop;
 
 /// Names of `contract.md` (Broker) that a service declares under its prefix.
-const QUEUES: [&str; 5] = [
+const QUEUES: [&str; 6] = [
     "premise.webhooks.v1",
     "premise.webhooks.v1.wait.2s",
     "premise.webhooks.v1.wait.4s",
     "premise.webhooks.v1.dlq",
     "premise.sync-runs.v1",
+    "premise.sync-runs.v1.dlq",
 ];
 const EXCHANGES: [&str; 2] = ["premise.inbound", "premise.changes"];
 

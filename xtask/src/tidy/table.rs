@@ -44,7 +44,7 @@ pub(super) const ROWS: [Row; 14] = [
 ];
 
 /// What any crate may use for its tests, whatever its row says.
-pub(super) const FOR_TESTS: [&str; 1] = ["premise-testkit"];
+pub(super) const FOR_TESTS: [&str; 2] = ["premise-testkit", DOMAIN];
 
 /// Libraries that only these crates may name, in any kind of dependency.
 pub(super) const OWNED: [(&str, &[&str]); 6] = [
