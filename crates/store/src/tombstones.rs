@@ -1,5 +1,6 @@
 //! Removal of old tombstones. What lies at or below the floor cannot be revived by anything, so
-//! the floor alone keeps the premise dead.
+//! the floor alone keeps the premise dead. A tombstone with a GLN or notes stays: what is owned here
+//! must be there when the premise comes back.
 
 use chrono::TimeDelta;
 use deadpool_postgres::Transaction;
@@ -27,7 +28,7 @@ impl Work for RemoveTombstones {
     async fn run(&self, transaction: &Transaction<'_>) -> Result<i64, StoreError> {
         let statement = "DELETE FROM premises p
             USING floors f
-            WHERE f.source = 'ppb' AND p.is_tombstone
+            WHERE f.source = 'ppb' AND p.is_tombstone AND p.gln IS NULL AND p.notes IS NULL
               AND p.changed_at < now() - make_interval(secs => $1)
               AND p.effective_at <= coalesce(
                   (SELECT x.floor_at FROM floor_exemptions x WHERE x.premise_id = p.premise_id), f.floor_at)";

@@ -5,6 +5,7 @@
 mod deletions;
 mod feed;
 mod histories;
+mod local_fields;
 mod runs;
 mod snapshots;
 mod support;

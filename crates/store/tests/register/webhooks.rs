@@ -115,20 +115,6 @@ async fn equal_content_moves_the_rank_and_writes_no_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn locally_owned_columns_survive() {
-    let register = Register::empty().await;
-    register.store.apply_webhooks(&[delivery(&updated(1, T1, "A"))]).await.unwrap();
-    register.sql.execute("UPDATE premises SET gln = '6161234567890', notes = 'n'", &[]).await.unwrap();
-    register.store.apply_webhooks(&[delivery(&updated(1, T2, "B"))]).await.unwrap();
-    register.pull("2026-03-01T00:00:00Z", &[row(1, "C")]).await;
-    assert_eq!(register.name(1).await.as_deref(), Some("C"));
-    assert_eq!(
-        register.number("SELECT count(*) FROM premises WHERE gln = '6161234567890' AND notes = 'n'").await,
-        1
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn concurrent_batches_about_the_same_unknown_premises_agree() {
     let register = Register::empty().await;
     let mut tasks = JoinSet::new();
