@@ -5,13 +5,23 @@ use std::io;
 /// A local stack that can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A program could not be started or ended before it was ready.
+    /// A program could not be started.
     #[error("{name} did not start: {why}")]
     Start {
         /// Which program.
         name: String,
-        /// What it or the system said.
+        /// What the system said.
         why: String,
+    },
+    /// A program ended where it should have gone on, or with a code that tells of a fault.
+    #[error("{name} ended with code {code}\n{log_tail}")]
+    Ended {
+        /// Which program.
+        name: String,
+        /// Its exit code, or 128 + the signal that ended it.
+        code: i32,
+        /// Its last lines.
+        log_tail: String,
     },
     /// A program runs but does not become ready.
     #[error("{name} is not ready after {} s", patience.as_secs())]

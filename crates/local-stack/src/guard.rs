@@ -115,6 +115,7 @@ async fn guard(spec: &GuardSpec, mut command: Command) -> io::Result<u8> {
     // A terminal's Ctrl-C goes to the owner, who ends us in order. EPERM: already a leader.
     let _ = nix::unistd::setsid();
     tree::adopt_orphans()?;
+    tree::show_name();
     let owner_gone = owner_gone();
     let mut child_events = signal(SignalKind::child())?;
     let mut told = Interrupts::listen()?;

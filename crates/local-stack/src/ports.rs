@@ -38,7 +38,7 @@ pub(crate) async fn first_that_starts(
     for _ in 0..2 {
         let port = free_port()?;
         match start(port).await {
-            Err(Error::Start { .. }) => {}
+            Err(Error::Ended { .. }) => {}
             other => return other.map(|()| port),
         }
     }

@@ -136,7 +136,7 @@ impl Shared {
         let deadline = Instant::now() + unit.patience;
         while !unit.ready.holds().await {
             if let Some(status) = process.ended()? {
-                return Err(ended_early(&unit.launch, status.code()));
+                return Err(ended(&unit.launch, status.code()));
             }
             if Instant::now() > deadline {
                 return Err(Error::NotReady { name: unit.launch.name.clone(), patience: unit.patience });
@@ -177,7 +177,7 @@ impl Shared {
         let mut process = launch.start(&self.guard).await?;
         self.remember(launch, &process)?;
         let status = process.wait().await?;
-        if status.success() { Ok(()) } else { Err(ended_early(launch, status.code())) }
+        if status.success() { Ok(()) } else { Err(ended(launch, status.code())) }
     }
 
     async fn start_again(&self, unit: &Unit, delay: &mut Duration) -> Process {
@@ -204,11 +204,10 @@ impl Shared {
     }
 }
 
-fn ended_early(launch: &Launch, code: Option<i32>) -> Error {
-    let tail = match &launch.guard.output {
+fn ended(launch: &Launch, code: Option<i32>) -> Error {
+    let log_tail = match &launch.guard.output {
         Output::Log(path) => log_tail::of(path),
         Output::Discard | Output::Relay => String::new(),
     };
-    let why = format!("it ended with code {}\n{tail}", code.unwrap_or(-1));
-    Error::Start { name: launch.name.clone(), why }
+    Error::Ended { name: launch.name.clone(), code: code.unwrap_or(-1), log_tail }
 }

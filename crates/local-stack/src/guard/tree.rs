@@ -54,6 +54,17 @@ pub(super) fn adopt_orphans() -> io::Result<()> {
     Ok(())
 }
 
+/// Lists of processes show `xtask-guard` and not the name of the link we were started by.
+#[cfg(target_os = "linux")]
+pub(super) fn show_name() {
+    // Only a name: nothing depends on it.
+    let _ = nix::sys::prctl::set_name(c"xtask-guard");
+}
+
+/// Not available here, and not needed: the link exists on Linux only.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn show_name() {}
+
 /// The program is to be killed by the kernel when we are.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the death signal is set between fork and exec; std has no safe way for it")]
