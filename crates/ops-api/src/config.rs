@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct ApiSettings {
     /// Longest that `?wait=` holds an answer back, in seconds. Longer wishes are shortened to it.
     pub(crate) max_wait_seconds: u64,
-    /// Answers that may be held open at once: event streams and waits for a run.
+    /// Answers that may be held open at once: event streams, waits for a run and for changes.
     pub(crate) max_long_answers: usize,
     /// Hours without a pull after which the register counts as stale: `warning`.
     pub(crate) lag_warning_hours: i64,

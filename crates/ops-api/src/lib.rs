@@ -1,15 +1,15 @@
 //! The API: reads of the register, the start and the watch of pulls, key figures, and `migrate`.
 //!
 //! Invariants:
-//! * It writes to the register on one occasion only: an operator approves the deletions of a held run. It queues
-//!   runs; the puller does the work.
+//! * It writes to the register on two occasions only: an operator approves the deletions of a held run, or sets
+//!   what is owned here, a premise's GLN and notes. It queues runs; the puller does the work.
 //! * A handler's parameter proves the caller's role ([`auth::Viewer`], [`auth::Operator`]); nothing else makes one.
 //! * The run's row is written before its message is published, so a message without a row can't exist; a row whose
 //!   message was not confirmed is marked failed before the caller is told.
 //! * "No token needed" is refused unless every listener of the process is on a loopback address.
 //!
-//! Limits: long answers (waiting for a run, event streams) look at Postgres twice a second each and are capped
-//! in number; an answer is as old as its transaction's snapshot.
+//! Limits: long answers (waiting for a run or for changes, event streams) look at Postgres twice a second each
+//! and are capped in number; an answer is as old as its transaction's snapshot.
 
 mod auth;
 mod config;

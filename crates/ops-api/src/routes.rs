@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use actix_web::http::header::HeaderValue;
-use actix_web::web::{self, ServiceConfig, get, post, resource};
+use actix_web::web::{self, ServiceConfig, get, patch, post, resource};
 use uuid::Uuid;
 
-use crate::handlers::{events, figures, premises, runs, start};
+use crate::handlers::{changes, events, figures, local_fields, premises, runs, start};
 use crate::{Api, console};
 
 /// Base path of the API.
@@ -29,6 +29,7 @@ pub(crate) fn mount(cfg: &mut ServiceConfig, api: &Arc<Api>) {
         .service(at("/filter-options").route(get().to(figures::filter_options)))
         .service(at("/sync-lag").route(get().to(figures::sync_lag)))
         .service(at("/webhook-stats").route(get().to(figures::webhook_stats)))
+        .service(at("/changes").route(get().to(changes::read)))
         .service(at("/sync").route(post().to(start::full)))
         .service(at("/incremental-sync").route(post().to(start::incremental)))
         .service(at("/sync-runs").route(get().to(runs::list)))
@@ -38,7 +39,9 @@ pub(crate) fn mount(cfg: &mut ServiceConfig, api: &Arc<Api>) {
         .service(at("/sync-runs/{run}/cancel").route(post().to(runs::cancel)))
         .service(at("/sync-runs/{run}/approve").route(post().to(runs::approve)))
         .service(at(&format!("/{PREMISE}/history")).route(get().to(premises::history)))
-        .service(at(&format!("/{PREMISE}")).route(get().to(premises::show)));
+        .service(
+            at(&format!("/{PREMISE}")).route(get().to(premises::show)).route(patch().to(local_fields::set)),
+        );
 }
 
 /// Where a run is shown.

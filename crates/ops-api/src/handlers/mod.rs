@@ -1,7 +1,9 @@
 //! One file per subject. A handler reads its parameters, asks the store, and hands the rows to `dto`.
 
+pub(crate) mod changes;
 pub(crate) mod events;
 pub(crate) mod figures;
+pub(crate) mod local_fields;
 pub(crate) mod premises;
 pub(crate) mod runs;
 pub(crate) mod start;
@@ -16,7 +18,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::Api;
 use crate::error::ApiError;
 
-/// How often a long answer looks at its run.
+/// How often a long answer looks at its run, or at the change feed.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A place among the long answers.

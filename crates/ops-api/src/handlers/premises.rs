@@ -113,10 +113,10 @@ pub(crate) async fn history(
 }
 
 /// The route lets only digits through; a number too large is still no premise.
-fn premise_id(text: &str) -> Result<PremiseId, ApiError> {
+pub(super) fn premise_id(text: &str) -> Result<PremiseId, ApiError> {
     text.parse().map_err(|_| not_found(format!("{text} is no premise id")))
 }
 
-fn unknown(id: PremiseId) -> ApiError {
+pub(super) fn unknown(id: PremiseId) -> ApiError {
     not_found(format!("PPB never told of {id}"))
 }

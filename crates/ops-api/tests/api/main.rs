@@ -4,7 +4,9 @@
 
 mod access;
 mod approval;
+mod changes;
 mod faults;
+mod local_fields;
 mod reads;
 mod runs;
 mod support;
