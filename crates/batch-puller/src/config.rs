@@ -54,6 +54,8 @@ pub struct PpbConfig {
     pub longest_retry_after_ms: u64,
     /// S: how stale an answer may be plus how late an event may be stamped.
     pub source_lag_minutes: u32,
+    /// Added to the minutes, for a source (or a test) whose lag is well below a minute.
+    pub source_lag_seconds: u32,
 }
 
 impl Default for PpbConfig {
@@ -73,6 +75,7 @@ impl Default for PpbConfig {
             longest_wait_ms: 60_000,
             longest_retry_after_ms: 600_000,
             source_lag_minutes: 15,
+            source_lag_seconds: 0,
         }
     }
 }
@@ -102,6 +105,7 @@ impl PpbConfig {
     /// S as a span.
     pub fn source_lag(&self) -> TimeDelta {
         TimeDelta::minutes(self.source_lag_minutes.into())
+            + TimeDelta::seconds(self.source_lag_seconds.into())
     }
 }
 
@@ -125,6 +129,10 @@ pub struct PullConfig {
     pub probe_memory_minutes: u64,
     /// Accepted answers in a row that must miss a premise before it is deleted.
     pub delete_confirmations: i32,
+    /// Time after which a premise that an answer lacked is looked for once more, by a full pull of its own.
+    pub confirm_after_minutes: u32,
+    /// Days that the tombstone of a deleted premise is kept, at least.
+    pub tombstone_days: u32,
     /// How far a complete answer may differ from the register.
     pub acceptance: Limits,
 }
@@ -140,6 +148,8 @@ impl Default for PullConfig {
             look_ms: 5_000,
             probe_memory_minutes: 24 * 60,
             delete_confirmations: 2,
+            confirm_after_minutes: 10,
+            tombstone_days: 365,
             acceptance: Limits::default(),
         }
     }
@@ -204,6 +214,13 @@ mod tests {
     fn a_heartbeat_must_fit_into_the_silence_that_means_death() {
         assert!(PullConfig::default().check().is_ok());
         assert!(PullConfig { dead_after_ms: 1_999, ..Default::default() }.check().is_err());
+    }
+
+    #[test]
+    fn the_source_lag_is_its_minutes_and_seconds() {
+        assert_eq!(PpbConfig::default().source_lag(), TimeDelta::minutes(15));
+        let short = PpbConfig { source_lag_minutes: 1, source_lag_seconds: 5, ..Default::default() };
+        assert_eq!(short.source_lag(), TimeDelta::seconds(65));
     }
 
     #[test]

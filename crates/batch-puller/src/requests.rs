@@ -8,11 +8,15 @@ use std::{
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use premise_broker::{Delivery, Handler, Pause, Verdict};
-use premise_domain::sync_run::RunRequest;
+use premise_domain::sync_run::{Mode, RunRequest};
 use premise_runtime::Shutdown;
-use premise_store::{Disposition, StoreError, runs};
+use premise_store::{
+    Disposition, StoreError, pull_history,
+    runs::{self, NewRun, Queued},
+};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
+use uuid::Uuid;
 
 use crate::{error::chain, run::Runner};
 
@@ -75,6 +79,39 @@ impl Requests {
             }
             info!(%run_id, "queued run found without its message");
             self.runner.execute(run_id, shutdown.cancelled()).await?;
+        }
+        if !shutdown.is_draining() {
+            self.confirm_absences(shutdown).await?;
+            self.remove_tombstones().await?;
+        }
+        Ok(())
+    }
+
+    /// Deletion by absence needs a second answer; when nobody asks for it, we do.
+    async fn confirm_absences(&self, shutdown: &Shutdown) -> Result<(), StoreError> {
+        let after = TimeDelta::minutes(self.runner.pull.confirm_after_minutes.into());
+        let mut connection = self.runner.store.connection().await?;
+        if !pull_history::confirmation_due(&mut connection, after).await? {
+            return Ok(());
+        }
+        let new = NewRun {
+            id: Uuid::now_v7(),
+            mode: Mode::Full,
+            requested_by: "delete-confirmation".to_owned(),
+            since: None,
+            dry_run: false,
+        };
+        let Queued::Created(run) = runs::queue(&mut connection, new).await? else { return Ok(()) };
+        drop(connection);
+        info!(run_id = %run.id, "full pull to confirm that missing premises are gone");
+        self.runner.execute(run.id, shutdown.cancelled()).await.map(drop)
+    }
+
+    async fn remove_tombstones(&self) -> Result<(), StoreError> {
+        let retention = TimeDelta::days(self.runner.pull.tombstone_days.into());
+        let removed = self.runner.store.remove_tombstones(retention).await?;
+        if removed > 0 {
+            info!(removed, "old tombstones removed");
         }
         Ok(())
     }

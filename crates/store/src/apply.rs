@@ -23,7 +23,7 @@ pub(crate) static APPLY_EVENTS: LazyLock<String> = LazyLock::new(|| {
 /// Rows of a pull, staged in `staged_rows`: `$2` the answer's r, `$3` its floor r - S, `$4`
 /// whether it is an accepted complete snapshot, `$5` the run; tells how many had each outcome.
 /// In an accepted snapshot the floor confirms what it does not state as modified later (class 1),
-/// and of that, equal content is not even written.
+/// and of that, equal content is not even written (a tombstone has no content hash).
 pub(crate) static APPLY_ROWS: LazyLock<String> = LazyLock::new(|| {
     fill(
         "SELECT ord, premise_id, effective_at,
@@ -33,7 +33,7 @@ pub(crate) static APPLY_ROWS: LazyLock<String> = LazyLock::new(|| {
          FROM staged_rows",
         "WHERE NOT (s.rank_class = 1 AND EXISTS (
              SELECT FROM premises p
-             WHERE p.premise_id = s.premise_id AND p.content_hash = s.rank_hash AND NOT p.is_tombstone))",
+             WHERE p.premise_id = s.premise_id AND p.content_hash = s.rank_hash))",
         "SELECT outcome, count(*) FROM outcomes GROUP BY outcome",
     )
 });

@@ -334,28 +334,3 @@ pub async fn queued_for(
         .await
         .map_err(|error| StoreError::from_diesel("find forgotten runs", error))
 }
-
-/// Whether a premise has been missing for so long that another answer should confirm its deletion:
-/// no run is open, and none was asked for meanwhile.
-pub async fn confirmation_due(
-    connection: &mut AsyncPgConnection,
-    after: TimeDelta,
-) -> Result<bool, StoreError> {
-    let seconds = i32::try_from(after.num_seconds()).unwrap_or(i32::MAX);
-    let statement =
-        "SELECT EXISTS (SELECT FROM pending_absences WHERE noted_at < now() - make_interval(secs => $1))
-        AND NOT EXISTS (SELECT FROM sync_runs WHERE status IN ('queued', 'running')
-            OR requested_at > now() - make_interval(secs => $1)) AS due";
-    let due: Due = diesel::sql_query(statement)
-        .bind::<diesel::sql_types::Integer, _>(seconds)
-        .get_result(connection)
-        .await
-        .map_err(|error| StoreError::from_diesel("look for absences to confirm", error))?;
-    Ok(due.due)
-}
-
-#[derive(QueryableByName)]
-struct Due {
-    #[diesel(sql_type = diesel::sql_types::Bool)]
-    due: bool,
-}

@@ -3,7 +3,10 @@
 //!
 //! Times are seconds after an epoch; [`LAG`] is the source lag allowance S.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use premise_domain::{
@@ -31,8 +34,8 @@ pub enum Statement {
     },
     /// An answer of changed rows, or of the whole catalogue.
     Answer {
-        /// What it reflects.
-        reflects: Reflects,
+        /// The second that it reflects, r. No two answers of a history share one.
+        reflects: i64,
         /// It is complete and accepted.
         complete: bool,
         /// Per premise: when it was last modified, where that is said, and its name.
@@ -42,45 +45,35 @@ pub enum Statement {
     },
 }
 
-/// The moment that an answer reflects. No two answers of a history share one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reflects {
-    /// Second.
-    pub second: i64,
-    /// Tells answers of one second apart.
-    pub tick: i64,
-}
-
-impl Reflects {
-    /// r of the answer.
-    pub fn at(self) -> DateTime<Utc> {
-        at(self.second) + TimeDelta::microseconds(100 * (self.tick + 1))
-    }
-}
-
 /// An instant of a history.
 pub fn at(second: i64) -> DateTime<Utc> {
     const EPOCH: i64 = 1_750_000_000;
     DateTime::from_timestamp(EPOCH + second, 0).expect("an instant of this century")
 }
 
-/// Rank of the rows of answers and of events, as the domain has it.
 fn rank_of_event(effective: i64, said_after: i64, name: Option<char>) -> Rank {
     match name {
-        Some(name) => Rank::of_event(at(effective + said_after), Some(at(effective)), Some(hash(name))),
+        Some(name) => {
+            let hash = HASHES[&name].event;
+            Rank::of_event(at(effective + said_after), Some(at(effective)), Some(hash))
+        }
         None => Rank::of_event(at(effective), None, None),
     }
 }
 
-/// The real content hash of an event with this name, since ties are broken by it.
-fn hash(name: char) -> ContentHash {
-    static HASHES: LazyLock<[ContentHash; NAMES.len()]> = LazyLock::new(|| {
-        NAMES.map(|name| {
-            PremiseContent { name: Field::Value(name.to_string()), ..PremiseContent::default() }.encode().hash
-        })
-    });
-    HASHES[NAMES.iter().position(|known| *known == name).expect("a name of the histories")]
+/// The real content hashes, since the last ties are broken by them.
+struct Hashes {
+    event: ContentHash,
+    row: ContentHash,
 }
+
+static HASHES: LazyLock<BTreeMap<char, Hashes>> = LazyLock::new(|| {
+    let hashes = |name: char| {
+        let event = PremiseContent { name: Field::Value(name.to_string()), ..PremiseContent::default() };
+        Hashes { event: event.encode().hash, row: event.complete().encode().hash }
+    };
+    NAMES.into_iter().map(|name| (name, hashes(name))).collect()
+});
 
 /// The register in memory.
 #[derive(Debug, Clone, Default)]
@@ -133,12 +126,12 @@ impl Model {
             }
             Statement::Answer { reflects, complete: false, rows, .. } => {
                 for (key, (modified, name)) in rows {
-                    let rank = Rank::of_row(reflects.at(), LAG, modified.map(at), hash(*name));
+                    let rank = Rank::of_row(at(*reflects), LAG, modified.map(at), HASHES[name].row);
                     self.put(*key, rank, Some(*name));
                 }
             }
             Statement::Answer { reflects, complete: true, rows, quarantined } => {
-                self.snapshot(reflects.at(), rows, quarantined);
+                self.snapshot(at(*reflects), rows, quarantined);
             }
         }
         if self.removes_tombstones {
@@ -150,8 +143,8 @@ impl Model {
         let floor = r - LAG;
         for (key, (modified, name)) in rows {
             let rank = match modified.map(at) {
-                Some(modified) if modified > floor => Rank::of_row(r, LAG, Some(modified), hash(*name)),
-                _ => Rank::at_floor(r, LAG, Some(hash(*name))),
+                Some(modified) if modified > floor => Rank::of_row(r, LAG, Some(modified), HASHES[name].row),
+                _ => Rank::at_floor(r, LAG, Some(HASHES[name].row)),
             };
             self.put(*key, rank, Some(*name));
         }
@@ -188,9 +181,13 @@ const LAST_SECOND: i64 = 60;
 /// that ties, floors and lags matter.
 pub fn histories() -> impl Strategy<Value = Vec<Statement>> {
     vec(statement(), 2..=7).prop_map(|mut statements| {
-        for (place, statement) in statements.iter_mut().enumerate() {
+        let mut taken = BTreeSet::new();
+        for statement in &mut statements {
             if let Statement::Answer { reflects, .. } = statement {
-                reflects.tick = i64::try_from(place).unwrap_or_default();
+                // The next free second; nothing in an answer is then newer than what it reflects.
+                while !taken.insert(*reflects) {
+                    *reflects += 1;
+                }
             }
         }
         statements
@@ -231,7 +228,7 @@ fn answer(complete: bool) -> impl Strategy<Value = Statement> {
             rows.insert(KEYS[0], (None, NAMES[0]));
             quarantined.retain(|key| *key != KEYS[0]);
         }
-        Statement::Answer { reflects: Reflects { second, tick: 0 }, complete, rows, quarantined }
+        Statement::Answer { reflects: second, complete, rows, quarantined }
     })
 }
 

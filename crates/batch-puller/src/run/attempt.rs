@@ -2,12 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use premise_domain::{observation::Channel, sync_run::Mode};
-use premise_store::{Answer, Applied, Policy, Stage, StoreError, runs::SyncRun};
+use premise_store::{
+    Answer, Applied, Policy, Stage, StoreError,
+    pull_history::{self, PullHistory},
+    runs::SyncRun,
+};
 use serde_json::Value;
 
 use super::{
     Runner,
-    history::{self, History},
+    history::watermark_after,
     judge::{Asked, judge},
 };
 use crate::{
@@ -36,7 +40,7 @@ impl Runner {
         progress: &Progress,
     ) -> Result<Applied, RunError> {
         progress.enter(Phase::Fetching);
-        let history = History::read(&self.store).await?;
+        let history = pull_history::read(&mut *self.store.connection().await?).await?;
         let plan = self.plan(run, fallback, &history).await?;
         let since = match plan.asked {
             Asked::Everything => None,
@@ -57,7 +61,12 @@ impl Runner {
         Ok(stage.0.apply(&answer, &policy).await?)
     }
 
-    async fn plan(&self, run: &SyncRun, fallback: Option<&str>, history: &History) -> Result<Plan, RunError> {
+    async fn plan(
+        &self,
+        run: &SyncRun,
+        fallback: Option<&str>,
+        history: &PullHistory,
+    ) -> Result<Plan, RunError> {
         let everything = |reason: Option<&str>| Plan {
             asked: Asked::Everything,
             fallback_reason: reason.map(str::to_owned),
@@ -95,10 +104,9 @@ impl Runner {
         reflects_at: DateTime<Utc>,
         received: &Received,
         complete: bool,
-        mut evidence: Value,
+        evidence: Value,
     ) -> Answer {
-        let watermark = history::watermark_after(run, plan.asked, reflects_at, &received.tally);
-        history::note(&mut evidence, watermark);
+        let watermark = watermark_after(run, plan.asked, reflects_at, &received.tally);
         Answer {
             channel: match plan.asked {
                 Asked::Everything => Channel::Full,

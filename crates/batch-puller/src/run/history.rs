@@ -1,40 +1,10 @@
-//! What earlier runs leave to the next: C, up to where PPB's changes are known, and the last r.
+//! C after a run: up to where PPB's changes are then known.
 
 use chrono::{DateTime, Utc};
-use premise_domain::sync_run::RunStatus;
-use premise_store::{
-    Store, StoreError,
-    runs::{self, SyncRun},
-};
-use serde_json::Value;
+use premise_store::runs::SyncRun;
 
 use super::judge::Asked;
 use crate::rows::Tally;
-
-/// Key of a run's own watermark in its evidence.
-const EVIDENCE: &str = "watermark";
-
-/// Runs that are looked through.
-const LOOKED_THROUGH: i64 = 200;
-
-/// What is known before a run asks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct History {
-    /// The greatest watermark of the last runs that succeeded. It is C or, in a long history without changes,
-    /// unknown; asking for everything is then the safe way.
-    pub(super) watermark: Option<DateTime<Utc>>,
-    /// The greatest r.
-    pub(super) reflects_at: Option<DateTime<Utc>>,
-}
-
-impl History {
-    pub(super) async fn read(store: &Store) -> Result<Self, StoreError> {
-        let mut connection = store.connection().await?;
-        let (last, _) = runs::list(&mut connection, 1, LOOKED_THROUGH).await?;
-        let reflects_at = last.iter().filter_map(|run| run.reflects_at).max();
-        Ok(Self { watermark: last.iter().filter_map(watermark_of).max(), reflects_at })
-    }
-}
 
 /// What a run knows afterwards: `min(max lastModified, r)`. What an operator's `since` skipped, or a dry run
 /// left out, must still be asked for, so such a run adds nothing.
@@ -51,22 +21,10 @@ pub(super) fn watermark_after(
     }
 }
 
-/// Writes a run's watermark into its evidence.
-pub(super) fn note(evidence: &mut Value, watermark: Option<DateTime<Utc>>) {
-    if let Some(watermark) = watermark {
-        evidence[EVIDENCE] = serde_json::json!(watermark);
-    }
-}
-
-fn watermark_of(run: &SyncRun) -> Option<DateTime<Utc>> {
-    let evidence = run.evidence.as_ref().filter(|_| run.status == RunStatus::Succeeded)?;
-    evidence.get(EVIDENCE)?.as_str()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use premise_domain::sync_run::Mode;
+    use premise_domain::sync_run::{Mode, RunStatus};
     use uuid::Uuid;
 
     fn at(text: &str) -> DateTime<Utc> {
@@ -127,16 +85,5 @@ mod tests {
             Some(since),
             "a fallback saw everything"
         );
-    }
-
-    #[test]
-    fn is_read_back_from_runs_that_succeeded() {
-        let mut evidence = serde_json::json!({});
-        note(&mut evidence, Some(at("2026-01-01T00:00:00.000001Z")));
-        let mut ended = run(RunStatus::Succeeded, None);
-        ended.evidence = Some(evidence);
-        assert_eq!(watermark_of(&ended), Some(at("2026-01-01T00:00:00.000001Z")));
-        ended.status = RunStatus::Failed;
-        assert_eq!(watermark_of(&ended), None);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use premise_domain::sync_run::{Mode, RunStatus};
+use premise_testkit::wait_until;
 use serde_json::json;
 
 use crate::support::{SOON, Site};
@@ -143,6 +144,19 @@ async fn a_premise_is_deleted_when_a_second_answer_misses_it_too() {
     assert_eq!((first.withheld, first.deleted, site.register().await.0), (2, 0, 300), "{first:?}");
     let second = site.pull(Mode::Full).await.counts.unwrap();
     assert_eq!((second.deleted, site.register().await.0), (2, 298), "{second:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_answer_is_asked_for_without_anyones_request() {
+    let site = Site::new().await;
+    let _puller = site.puller().env("PREMISE__PULL__CONFIRM_AFTER_MINUTES", "0").spawn().await;
+    site.pull(Mode::Full).await;
+    site.remove(2).await;
+    assert_eq!(site.pull(Mode::Full).await.counts.unwrap().withheld, 2);
+    let confirming =
+        "SELECT count(*) FROM sync_runs WHERE requested_by = 'delete-confirmation' AND status = 'succeeded'";
+    wait_until(SOON, "the confirming run", async || site.number(confirming).await == 1).await;
+    assert_eq!(site.register().await.0, 298);
 }
 
 #[tokio::test(flavor = "multi_thread")]

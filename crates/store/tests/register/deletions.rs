@@ -230,7 +230,9 @@ async fn an_absence_asks_for_its_confirmation_when_it_is_old_enough_and_nobody_e
     let register = Register::empty().await;
     let due = async || {
         let mut connection = register.store.connection().await.unwrap();
-        runs::confirmation_due(&mut connection, chrono::TimeDelta::minutes(10)).await.unwrap()
+        premise_store::pull_history::confirmation_due(&mut connection, chrono::TimeDelta::minutes(10))
+            .await
+            .unwrap()
     };
     register.pull(R1, &many(10)).await;
     register.pull(R2, &many(9)).await;

@@ -122,7 +122,7 @@ async fn apply(register: &Register, statement: &Statement) -> Result<(), StoreEr
                 if let Some(modified) = modified {
                     row["lastModified"] = json!(at(*modified));
                 }
-                stage.push(&row_observation_at(&row, reflects.at(), LAG, run_id)).await?;
+                stage.push(&row_observation_at(&row, at(*reflects), LAG, run_id)).await?;
             }
             for key in quarantined {
                 stage.quarantine(PremiseId::try_from(*key).ok(), &[], "{}");
@@ -130,7 +130,7 @@ async fn apply(register: &Register, statement: &Statement) -> Result<(), StoreEr
             let channel = if *complete { Channel::Full } else { Channel::Incremental };
             let answer = Answer {
                 channel,
-                reflects_at: reflects.at(),
+                reflects_at: at(*reflects),
                 source_lag: LAG,
                 complete: *complete,
                 ..answer("2026-01-01T00:00:00Z", rows.len() + quarantined.len())

@@ -57,10 +57,14 @@ async fn a_late_event_from_before_the_floor_is_stale_though_nothing_was_written(
     let register = Register::empty().await;
     register.pull(R1, &many(1)).await;
     register.pull(R2, &many(1)).await;
-    // After the rank of the row as it was written, before the floor that confirmed it.
-    let late = updated(1, "2026-01-01T10:30:00Z", "LATE");
-    let outcome = register.store.apply_webhooks(&[delivery(&late)]).await.unwrap();
-    assert_eq!(outcome, [premise_store::WebhookOutcome::Stale]);
+    // After the rank of the row as it was written, before and at the floor that confirmed it.
+    for second in ["2026-01-01T10:30:00Z", "2026-01-01T10:45:00Z"] {
+        let outcome = register.store.apply_webhooks(&[delivery(&updated(1, second, "LATE"))]).await.unwrap();
+        assert_eq!(outcome, [premise_store::WebhookOutcome::Stale], "{second}");
+    }
+    let next = updated(1, "2026-01-01T10:45:00.000001Z", "NEXT");
+    let outcome = register.store.apply_webhooks(&[delivery(&next)]).await.unwrap();
+    assert_eq!(outcome, [premise_store::WebhookOutcome::Updated]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -144,3 +144,29 @@ async fn concurrent_batches_about_the_same_unknown_premises_agree() {
     assert_eq!(register.number("SELECT count(*) FROM inbox WHERE premise_id = 99").await, 1);
     assert_eq!(register.number("SELECT repeats::bigint FROM inbox WHERE premise_id = 99").await, 79);
 }
+
+/// Two transactions meet at a premise that neither knew: the later one must see the other's row, or
+/// it would blank what it does not say and call the premise new.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_premise_that_appears_meanwhile_is_completed_and_not_created_again() {
+    let register = Register::empty().await;
+    let insert = "BEGIN; INSERT INTO premises (premise_id, name, county, effective_at, rank_class, is_tombstone,
+            as_of, rank_sequence, rank_hash, channel, source_ref)
+        VALUES (1, 'FIRST', 'Nairobi', '2026-01-01', 0, false, '2026-01-01', 0, '', 'webhook', gen_random_uuid())";
+    register.sql.batch_execute(insert).await.unwrap();
+    let store = register.store.clone();
+    let second =
+        tokio::spawn(async move { store.apply_webhooks(&[delivery(&updated(1, T1, "SECOND"))]).await });
+    premise_testkit::wait_until(std::time::Duration::from_secs(10), "the second one waits", async || {
+        // Within a transaction the activity is shown as it was first seen.
+        register.sql.batch_execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%staged%'";
+        register.number(waiting).await == 1
+    })
+    .await;
+    register.sql.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(second.await.unwrap().unwrap(), [Updated]);
+    let row = register.sql.query_one("SELECT name, county FROM premises", &[]).await.unwrap();
+    assert_eq!((row.get::<_, &str>(0), row.get::<_, &str>(1)), ("SECOND", "Nairobi"));
+}
