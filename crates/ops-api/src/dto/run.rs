@@ -49,7 +49,7 @@ pub(crate) struct RunView {
     approved_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<RunError>,
-    /// Set when it succeeded.
+    /// Set when it succeeded and was no dry run.
     last_synced_at: Option<DateTime<Utc>>,
     /// From start to end, or to the last heartbeat of a live one.
     duration_ms: Option<i64>,
@@ -117,7 +117,7 @@ impl From<SyncRun> for RunView {
             approved_by: run.approved_by,
             approved_at: run.approved_at,
             error: run.error_code.map(|code| RunError { code, message: run.error_message }),
-            last_synced_at: run.finished_at.filter(|_| succeeded),
+            last_synced_at: run.finished_at.filter(|_| succeeded && !run.dry_run),
             duration_ms,
             evidence: run.evidence,
         }

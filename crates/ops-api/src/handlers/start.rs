@@ -26,16 +26,20 @@ use crate::error::{ApiError, chain, invalid_query};
 use crate::routes::run_location;
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct FullQuery {
     wait: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct IncrementalQuery {
     since: Option<String>,
     wait: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
 }
 
 /// A start as asked for.
@@ -43,6 +47,7 @@ struct Asked {
     mode: Mode,
     since: Option<DateTime<Utc>>,
     wait: Option<Duration>,
+    dry_run: bool,
 }
 
 pub(crate) async fn full(
@@ -53,7 +58,8 @@ pub(crate) async fn full(
     query: Query<FullQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let wait = wait(&request, query.wait.as_deref())?;
-    start(&api, &end, &operator.0, Asked { mode: Mode::Full, since: None, wait }).await
+    let asked = Asked { mode: Mode::Full, since: None, wait, dry_run: query.dry_run };
+    start(&api, &end, &operator.0, asked).await
 }
 
 pub(crate) async fn incremental(
@@ -65,7 +71,8 @@ pub(crate) async fn incremental(
 ) -> Result<HttpResponse, ApiError> {
     let wait = wait(&request, query.wait.as_deref())?;
     let since = query.since.as_deref().map(|text| since(text, Utc::now())).transpose()?;
-    start(&api, &end, &operator.0, Asked { mode: Mode::Incremental, since, wait }).await
+    let asked = Asked { mode: Mode::Incremental, since, wait, dry_run: query.dry_run };
+    start(&api, &end, &operator.0, asked).await
 }
 
 async fn start(api: &Api, end: &Shutdown, caller: &Caller, asked: Asked) -> Result<HttpResponse, ApiError> {
@@ -76,7 +83,8 @@ async fn start(api: &Api, end: &Shutdown, caller: &Caller, asked: Asked) -> Resu
         give_up(api, run.id, &source).await;
         return Err(ApiError::Publish { run: run.id, source });
     }
-    tracing::info!(run = %run.id, mode = %run.mode, by = run.requested_by, "run {} queued", run.id);
+    let (mode, dry_run) = (run.mode, run.dry_run);
+    tracing::info!(run = %run.id, %mode, dry_run, by = run.requested_by, "run {} queued", run.id);
     let run = match waiting {
         Some((span, _permit)) => watch(api, end, run, span).await?,
         None => run,
@@ -91,7 +99,7 @@ async fn queue(api: &Api, caller: &Caller, asked: &Asked) -> Result<SyncRun, Api
         mode: asked.mode,
         requested_by: caller.label(),
         since: asked.since,
-        dry_run: false,
+        dry_run: asked.dry_run,
     };
     match runs::queue(&mut *api.store.connection().await?, new).await? {
         Queued::Created(run) => Ok(run),
