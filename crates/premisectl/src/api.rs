@@ -82,6 +82,11 @@ impl Api {
         self.json(self.request(Method::POST, url.clone()), url).await
     }
 
+    pub(crate) async fn patch_json(&self, path: &str, body: &Value) -> Result<Value, ApiError> {
+        let url = self.url(path);
+        self.json(self.request(Method::PATCH, url.clone()).json(body), url).await
+    }
+
     pub(crate) async fn post_json(&self, path: &str, body: &Value) -> Result<Value, ApiError> {
         let url = self.url(path);
         self.json(self.request(Method::POST, url.clone()).json(body), url).await

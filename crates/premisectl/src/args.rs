@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use premise_domain::PremiseId;
 use url::Url;
@@ -19,7 +19,7 @@ pub(crate) struct Cli {
     /// Bearer token; better given by the variable, where other users cannot see it.
     #[arg(long, global = true, env = "PREMISE_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
-    /// Print one JSON document in place of text.
+    /// Print JSON in place of text: one document, or one a line where there is no end.
     #[arg(long, global = true)]
     pub(crate) json: bool,
     #[command(subcommand)]
@@ -39,6 +39,9 @@ pub(crate) enum Command {
     /// Look into the register.
     #[command(subcommand)]
     Premises(PremisesCommand),
+    /// What changes in the register.
+    #[command(subcommand)]
+    Changes(ChangesCommand),
     /// Sign, check and send webhooks.
     #[command(subcommand)]
     Webhook(WebhookCommand),
@@ -59,6 +62,9 @@ pub(crate) enum Command {
 pub(crate) enum SyncCommand {
     /// The whole catalogue.
     Full {
+        /// Tell what would happen and change nothing.
+        #[arg(long)]
+        dry_run: bool,
         /// Stay until the run has ended, with a progress bar.
         #[arg(long)]
         wait: bool,
@@ -68,6 +74,9 @@ pub(crate) enum SyncCommand {
         /// Changes since this time (RFC 3339) in place of the last pull.
         #[arg(long)]
         since: Option<DateTime<Utc>>,
+        /// Tell what would happen and change nothing.
+        #[arg(long)]
+        dry_run: bool,
         /// Stay until the run has ended, with a progress bar.
         #[arg(long)]
         wait: bool,
@@ -124,6 +133,31 @@ pub(crate) enum PremisesCommand {
         /// Changes, at most 200.
         #[arg(long, default_value_t = 20)]
         limit: u32,
+    },
+    /// Set what is owned here; what is not given keeps its value, an empty text clears it.
+    #[command(group(ArgGroup::new("fields").required(true).multiple(true)))]
+    Set {
+        /// `34014` or `PREMISE-34014`.
+        id: PremiseId,
+        /// Global Location Number, 13 digits.
+        #[arg(long, group = "fields")]
+        gln: Option<String>,
+        /// Notes of the operators.
+        #[arg(long, group = "fields")]
+        notes: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ChangesCommand {
+    /// Print changes as they happen, until it is stopped.
+    Tail {
+        /// Begin after this cursor, as an earlier output or the API gave it.
+        #[arg(long)]
+        after: Option<String>,
+        /// Begin with the first change of all.
+        #[arg(long, conflicts_with = "after")]
+        from_start: bool,
     },
 }
 

@@ -1,11 +1,12 @@
 //! `premisectl`, the operators' command line: a client of the API and a tool for webhook signatures.
 //!
 //! It reaches neither Postgres nor the broker. With `--json` every command prints the API's own answer, one
-//! document, to standard output; progress and errors go to standard error. Exit codes: 0 done, 1 refused, failed
+//! document (`changes tail`: one a line), to standard output; progress and errors go to standard error. Exit codes: 0 done, 1 refused, failed
 //! or unhealthy, 2 wrong usage.
 
 mod api;
 mod args;
+mod changes;
 mod doctor;
 mod events;
 mod premises;
@@ -56,6 +57,7 @@ async fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Runs(what) => runs::run(&api, &out, what).await,
         Command::Status => status::run(&api, &out).await,
         Command::Premises(what) => premises::run(&api, &out, what).await,
+        Command::Changes(what) => changes::run(&api, &out, what).await,
         Command::Webhook(what) => webhook::run(&api, &out, what).await,
         Command::Doctor { admin_url } => doctor::run(&api, &out, &admin_url).await,
         Command::Completions { shell } => {

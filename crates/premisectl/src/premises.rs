@@ -1,5 +1,7 @@
 //! Looking into the register.
 
+use serde_json::Value;
+
 use crate::Verdict;
 use crate::api::Api;
 use crate::args::{ListArgs, PremisesCommand};
@@ -29,6 +31,8 @@ const LINES: &[(&str, &str)] = &[
     ("cadre", "superintendentCadre"),
     ("licence", "licenseStatus"),
     ("valid through", "licenseValidity"),
+    ("GLN", "gln"),
+    ("notes", "notes"),
     ("flags", "flags"),
     ("said by", "provenance.channel"),
     ("source", "provenance.sourceRef"),
@@ -56,8 +60,22 @@ pub(crate) async fn run(api: &Api, out: &Printer, what: PremisesCommand) -> anyh
             let changes = api.get(&format!("{id}/history"), &[("limit", limit.to_string())]).await?;
             out.document(&changes, |changes| table(&changes["changes"], CHANGES))?;
         }
+        PremisesCommand::Set { id, gln, notes } => {
+            let premise = api.patch_json(&id.to_string(), &body(gln, notes)).await?;
+            out.document(&premise, |premise| fields(premise, LINES))?;
+        }
     }
     Ok(Verdict::Good)
+}
+
+/// The members that are given; an empty text becomes null, which clears the field.
+fn body(gln: Option<String>, notes: Option<String>) -> Value {
+    let given = [("gln", gln), ("notes", notes)].into_iter().filter_map(|(name, text)| Some((name, text?)));
+    let member = |(name, text): (&str, String)| {
+        let value = if text.is_empty() { Value::Null } else { Value::String(text) };
+        (name.to_owned(), value)
+    };
+    Value::Object(given.map(member).collect())
 }
 
 fn query(args: ListArgs) -> Vec<(&'static str, String)> {

@@ -34,6 +34,12 @@ impl Printer {
         writeln!(std::io::stdout(), "{shown}")?;
         Ok(())
     }
+
+    /// Prints one of many documents on a line of its own.
+    pub(crate) fn line(&self, document: &Value, text: impl FnOnce(&Value) -> String) -> std::io::Result<()> {
+        let shown = if self.json { document.to_string() } else { text(document) };
+        writeln!(std::io::stdout(), "{shown}")
+    }
 }
 
 /// A value as people write it.

@@ -10,6 +10,7 @@ use crate::print::{Printer, cell, fields, page_line, table};
 const COLUMNS: &[(&str, &str)] = &[
     ("RUN", "runId"),
     ("MODE", "mode"),
+    ("DRY RUN", "dryRun"),
     ("STATUS", "status"),
     ("REQUESTED", "requestedAt"),
     ("MS", "durationMs"),
@@ -23,6 +24,7 @@ const COLUMNS: &[(&str, &str)] = &[
 const LINES: &[(&str, &str)] = &[
     ("run", "runId"),
     ("mode", "mode"),
+    ("dry run", "dryRun"),
     ("status", "status"),
     ("requested by", "requestedBy"),
     ("requested at", "requestedAt"),

@@ -14,18 +14,20 @@ use crate::print::{Printer, cell};
 use crate::runs;
 
 pub(crate) async fn run(api: &Api, out: &Printer, what: SyncCommand) -> anyhow::Result<Verdict> {
-    let (path, query, wait) = match what {
-        SyncCommand::Full { wait } => ("sync", vec![], wait),
-        SyncCommand::Incremental { since, wait } => {
-            ("incremental-sync", since.map(|at| ("since", at.to_rfc3339())).into_iter().collect(), wait)
-        }
+    let (path, since, dry_run, wait) = match what {
+        SyncCommand::Full { dry_run, wait } => ("sync", None, dry_run, wait),
+        SyncCommand::Incremental { since, dry_run, wait } => ("incremental-sync", since, dry_run, wait),
     };
+    let since = since.map(|at| ("since", at.to_rfc3339()));
+    let dry_run = dry_run.then(|| ("dryRun", "true".to_owned()));
+    let query: Vec<_> = since.into_iter().chain(dry_run).collect();
     let started = api.post(path, &query).await?;
     if !wait {
         out.document(&started, |run| {
             format!(
-                "started {} run {id}\nfollow it: premisectl runs show {id}",
+                "started {} {} {id}\nfollow it: premisectl runs show {id}",
                 cell(&run["mode"]),
+                if run["dryRun"] == true { "dry run" } else { "run" },
                 id = cell(&run["runId"])
             )
         })?;

@@ -171,6 +171,55 @@ fn an_approval_names_the_plan_and_nothing_else() {
 }
 
 #[test]
+fn changes_are_followed_from_now_or_a_cursor_and_can_be_resumed() {
+    let start = r#"{"changes":[],"next":"c0"}"#;
+    let page =
+        r#"{"changes":[{"cursor":"c1","kind":"created"},{"cursor":"c2","kind":"deleted"}],"next":"c2"}"#;
+    let (api, requests) = server(vec![(200, start), (200, page)]);
+    let told = feed(premisectl(&api, &["changes", "tail", "--json"]), "");
+    let lines: Vec<serde_json::Value> =
+        stdout(&told).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((lines.len(), &lines[0]["cursor"], &lines[1]["kind"]), (2, &"c1".into(), &"deleted".into()));
+    assert_eq!(told.status.code(), Some(1));
+    assert!(stderr(&told).contains("changes tail --after c2` goes on"), "{}", stderr(&told));
+    let requests = requests.join().unwrap();
+    let path = "GET /api/master-data/premises/changes?";
+    assert!(requests[0].starts_with(&format!("{path}after=latest&limit=200&wait=0s ")), "{}", requests[0]);
+    assert!(requests[1].starts_with(&format!("{path}after=c0&limit=200&wait=30s ")), "{}", requests[1]);
+    let (api, requests) = server(vec![(200, page)]);
+    let told = feed(premisectl(&api, &["changes", "tail", "--after", "c0"]), "");
+    assert!(stdout(&told).contains("created") && stdout(&told).lines().count() == 2, "{}", stdout(&told));
+    assert!(requests.join().unwrap()[0].contains("?after=c0&"));
+}
+
+#[test]
+fn local_fields_are_set_kept_and_cleared() {
+    let (api, requests) = server(vec![(200, r#"{"premiseId":"PREMISE-34014","gln":"6291041500213"}"#)]);
+    let set =
+        feed(premisectl(&api, &["premises", "set", "34014", "--gln", "6291041500213", "--notes", ""]), "");
+    assert!(stdout(&set).contains("6291041500213"), "{}", stderr(&set));
+    let request = requests.join().unwrap().remove(0);
+    assert!(request.starts_with("PATCH /api/master-data/premises/PREMISE-34014 "), "{request}");
+    assert!(request.ends_with(r#"{"gln":"6291041500213","notes":null}"#), "{request}");
+    assert_eq!(feed(premisectl(&api, &["premises", "set", "34014"]), "").status.code(), Some(2));
+}
+
+#[test]
+fn a_dry_run_is_asked_for_and_named() {
+    let started = r#"{"runId":"r1","mode":"full","status":"queued","dryRun":true}"#;
+    let (api, requests) = server(vec![(202, started), (202, started)]);
+    let told = stdout(&feed(premisectl(&api, &["sync", "full", "--dry-run"]), ""));
+    assert!(told.contains("started full dry run r1"), "{told}");
+    let since = ["sync", "incremental", "--since", "2026-01-01T00:00:00Z", "--dry-run"];
+    assert!(feed(premisectl(&api, &since), "").status.success());
+    let requests = requests.join().unwrap();
+    assert!(
+        requests[0].contains("/sync?dryRun=true ") && requests[1].contains("&dryRun=true "),
+        "{requests:?}"
+    );
+}
+
+#[test]
 fn the_doctor_says_what_to_do_when_nothing_runs() {
     let found = feed(premisectl("http://127.0.0.1:1", &["doctor", "--admin-url", "http://127.0.0.1:1"]), "");
     assert_eq!(found.status.code(), Some(1));
