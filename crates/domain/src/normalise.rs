@@ -14,7 +14,9 @@
 //!
 //! Errors name the field and never repeat its value: it may be personal data.
 
-use chrono::{DateTime, Datelike, NaiveDate};
+mod date;
+
+use chrono::{Datelike, NaiveDate};
 
 use crate::{
     FieldError, PremiseId, county,
@@ -186,10 +188,10 @@ impl Reader {
             Field::Null => return Field::Null,
             Field::Absent => return Field::Absent,
         };
-        if let Some(date) = iso_date(&text) {
+        if let Some(date) = date::iso(&text) {
             return Field::Value(date);
         }
-        if let Some(date) = other_date(&text) {
+        if let Some(date) = date::other(&text) {
             self.flags.push(Flag::DateReformatted);
             return Field::Value(date);
         }
@@ -236,32 +238,6 @@ impl Reader {
             self.flags.push(Flag::ValidityYearMismatch);
         }
     }
-}
-
-/// `YYYY-MM-DD`, and only that; written out because it is read for every row of every pull.
-fn iso_date(text: &str) -> Option<NaiveDate> {
-    let bytes = text.as_bytes();
-    if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
-        return None;
-    }
-    let number = |range: std::ops::Range<usize>| -> Option<u32> {
-        bytes[range].iter().try_fold(0, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0')))
-    };
-    let date = NaiveDate::from_ymd_opt(i32::try_from(number(0..4)?).ok()?, number(5..7)?, number(8..10)?)?;
-    plausible(date)
-}
-
-/// RFC 3339 (its own calendar day) and the Kenyan `D/M/YYYY`.
-fn other_date(text: &str) -> Option<NaiveDate> {
-    let date = DateTime::parse_from_rfc3339(text)
-        .map(|at| at.date_naive())
-        .or_else(|_| NaiveDate::parse_from_str(text, "%d/%m/%Y"))
-        .ok()?;
-    plausible(date)
-}
-
-fn plausible(date: NaiveDate) -> Option<NaiveDate> {
-    (1900..=9999).contains(&date.year()).then_some(date)
 }
 
 #[cfg(test)]

@@ -9,11 +9,19 @@ use tracing_subscriber::EnvFilter;
 
 use crate::settings::{LogFormat, LogSettings};
 
-/// lapin writes the body of every message the broker returns to this target; bodies hold personal data.
-const NEVER: &str = "lapin::returned_messages=off";
+/// What libraries would write of bodies and of statements' parameters, which hold personal data: lapin its
+/// frames and every returned message, tokio-postgres its parameters. No `RUST_LOG` brings these out.
+const CAPS: [&str; 3] = ["lapin=warn", "lapin::returned_messages=off", "tokio_postgres=info"];
 
 const DEFAULT_FILTER: &str =
     "info,lapin=warn,actix_server=warn,actix_http=warn,hyper=warn,tokio_postgres=warn";
+
+fn capped(mut filter: EnvFilter) -> anyhow::Result<EnvFilter> {
+    for cap in CAPS {
+        filter = filter.add_directive(cap.parse()?);
+    }
+    Ok(filter)
+}
 
 /// Installs the subscriber and reports panics through it. Fails when one is installed already.
 pub(crate) fn install(settings: LogSettings) -> anyhow::Result<()> {
@@ -23,7 +31,7 @@ pub(crate) fn install(settings: LogSettings) -> anyhow::Result<()> {
         }
         _ => EnvFilter::new(DEFAULT_FILTER),
     };
-    let filter = filter.add_directive(NEVER.parse()?);
+    let filter = capped(filter)?;
     let terminal = std::io::stderr().is_terminal();
     let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let installed = match settings.format {
@@ -39,4 +47,25 @@ pub(crate) fn install(settings: LogSettings) -> anyhow::Result<()> {
         tracing::error!(place, reason = panic.payload_as_str().unwrap_or("unknown"), "panic: {place}");
     }));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_choice_of_levels_brings_bodies_or_parameters_out() {
+        for chosen in ["trace", "lapin=trace,tokio_postgres=debug", "lapin::returned_messages=error"] {
+            let shown = capped(EnvFilter::new(chosen)).unwrap().to_string();
+            let directives: Vec<&str> = shown.split(',').collect();
+            for cap in CAPS {
+                assert!(directives.contains(&cap), "{chosen} leads to {shown}");
+            }
+            assert_eq!(
+                directives.iter().filter(|directive| directive.starts_with("lapin=")).count(),
+                1,
+                "{shown}"
+            );
+        }
+    }
 }
