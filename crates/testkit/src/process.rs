@@ -2,7 +2,9 @@
 //! killed leaves none behind, and killable at any point.
 
 use std::ffi::OsString;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -21,14 +23,21 @@ pub fn bin(name: &str) -> PathBuf {
     path
 }
 
+/// Where ports are looked for: below the range from which systems take ports for outgoing
+/// connections and for port 0, so that none of those gets the port before the service does.
+const PORTS: Range<u64> = 26_000..32_000;
+
 /// A loopback port that nothing listens on at this moment. Prefer port 0 where the service can tell
 /// its port.
 ///
 /// # Panics
 /// When the system has no free port.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("a bound listener has an address").port()
+    // Every state has keys of its own, which is all the randomness that this needs.
+    let random = || RandomState::new().build_hasher().finish();
+    let port = |_| u16::try_from(PORTS.start + random() % (PORTS.end - PORTS.start));
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (0..1_000).flat_map(port).find(free).expect("a free port")
 }
 
 /// What to start; build with [`ServiceCommand::new`], then [`ServiceCommand::spawn`].
