@@ -6,61 +6,19 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use premise_testkit::{QueuePrefix, ServiceCommand, ServiceProcess, TestDatabase, bin, wait_for, wait_until};
+use premise_testkit::{bin, wait_until};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const BASE: &str = "/api/master-data/premises";
-const SECRET: &str = "the shared secret of this test";
-const PREMISES: u64 = 500;
+use support::{BASE, SECRET, Setup, Whole};
 
-/// Fields in the order of their drop: processes before what they use.
-struct Whole {
-    sync: ServiceProcess,
-    simulator: ServiceProcess,
-    public: String,
-    admin: String,
-    folder: TempDir,
-    _prefix: QueuePrefix,
-    _database: TestDatabase,
-}
+mod support;
+
+const PREMISES: u64 = 500;
+const SETUP: Setup<'_> = Setup { premises: PREMISES, seed: 1, settings: &[] };
 
 impl Whole {
-    async fn start() -> Self {
-        premise_runtime::install_ring();
-        let (database, prefix, folder) =
-            (TestDatabase::create().await, QueuePrefix::new(), TempDir::new().unwrap());
-        let announce = folder.path().join("addresses.json");
-        let simulator = ServiceCommand::new("ppb-sim")
-            .arg("--premises")
-            .arg(PREMISES.to_string())
-            .arg("--announce")
-            .arg(&announce)
-            .spawn()
-            .await;
-        let addresses = wait_for(Duration::from_secs(10), "the simulator's addresses", async || {
-            serde_json::from_slice::<Value>(&std::fs::read(&announce).ok()?).ok()
-        })
-        .await;
-        let config = configuration(&folder, &database, &prefix, addresses["ppb_url"].as_str().unwrap());
-        let mut migrate =
-            ServiceCommand::new("premise-sync").arg("migrate").arg("--config").arg(&config).spawn().await;
-        assert!(migrate.exited(Duration::from_secs(30)).await.success(), "{}", migrate.output());
-        let sync = ServiceCommand::new("premise-sync").arg("--config").arg(&config).spawn().await;
-        let serving = wait_for(Duration::from_secs(15), "premise-sync", async || {
-            event(&sync, "premise-sync is serving")
-        })
-        .await;
-        let url = |key: &str| format!("http://{}", serving[key].as_str().unwrap());
-        let (public, admin) = (url("public"), url("admin"));
-        let whole = Self { sync, simulator, public, admin, folder, _prefix: prefix, _database: database };
-        wait_until(Duration::from_secs(15), "readiness", async || {
-            reqwest::get(format!("{}/readyz", whole.admin)).await.is_ok_and(|answer| answer.status() == 200)
-        })
-        .await;
-        whole
-    }
-
     async fn premisectl(&self, args: &[&str]) -> Output {
         let mut command = tokio::process::Command::new(bin("premisectl"));
         command
@@ -81,47 +39,16 @@ impl Whole {
 
     /// Sends a body with premisectl's signature.
     async fn webhook(&self, body: &Value) -> Value {
-        let file = self.folder.path().join("body.json");
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("body.json");
         std::fs::write(&file, body.to_string()).unwrap();
         self.json(&["webhook", "send", file.to_str().unwrap()]).await
     }
-
-    async fn get(&self, path: &str) -> Value {
-        reqwest::get(format!("{}{BASE}{path}", self.public)).await.unwrap().json().await.unwrap()
-    }
-}
-
-fn configuration(
-    folder: &TempDir,
-    database: &TestDatabase,
-    prefix: &QueuePrefix,
-    ppb: &str,
-) -> std::path::PathBuf {
-    let path = folder.path().join("premise.toml");
-    let toml = format!(
-        "[http]\nbind = '127.0.0.1:0'\n[admin]\nbind = '127.0.0.1:0'\n[database]\nurl = '{}'\n\
-         [broker]\nurl = '{}'\nqueue_prefix = '{}'\n[webhook]\nsecret = '{SECRET}'\n\
-         [ppb]\nurl = '{ppb}'\nemail = 'sync@premises.example'\npassword = 'simulated'\n",
-        database.url(),
-        prefix.broker_url(),
-        prefix.as_str(),
-    );
-    std::fs::write(&path, toml).unwrap();
-    path
-}
-
-/// The log event with a message, once it is there.
-fn event(process: &ServiceProcess, message: &str) -> Option<Value> {
-    process
-        .output()
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find(|event| event["message"] == message)
 }
 
 #[tokio::test]
 async fn the_register_arrives_and_a_webhook_changes_it_within_a_second() {
-    let mut whole = Whole::start().await;
+    let mut whole = Whole::start(SETUP).await;
     let run = whole.json(&["sync", "full", "--wait"]).await;
     assert_eq!(
         (&run["success"], &run["inserted"], &run["errors"]),
@@ -146,6 +73,7 @@ async fn the_register_arrives_and_a_webhook_changes_it_within_a_second() {
     })
     .await;
     assert_eq!(whole.webhook(&body).await["message"], "Already processed");
+    assert_eq!(whole.number("SELECT count(*) FROM inbox").await, 1, "a repeat is no second event");
     let history = whole.json(&["premises", "history", &id.to_string()]).await;
     assert_eq!(
         (&history["changes"][0]["kind"], &history["changes"][0]["channel"]),
@@ -160,20 +88,23 @@ async fn the_register_arrives_and_a_webhook_changes_it_within_a_second() {
 
     let status = whole.sync.terminate(Duration::from_secs(20)).await;
     assert!(status.success(), "{}", whole.sync.output());
+    let state = whole.control(Method::GET, "state", &Value::Null).await;
+    assert_eq!(state["counters"]["requests"]["catalogue"], 2, "one request for each pull");
     assert!(whole.simulator.is_running());
 }
 
 #[tokio::test]
 async fn metrics_of_all_services_share_one_registry_and_bad_signatures_stay_outside() {
-    let whole = Whole::start().await;
-    let forged = reqwest::Client::new()
+    let whole = Whole::start(SETUP).await;
+    let forged = whole
+        .http
         .post(format!("{}{BASE}/webhook", whole.public))
         .header("content-type", "application/json")
         .header("x-ppb-signature", "00".repeat(32))
         .body(r#"{"action":"deleted","data":{"premiseid":1}}"#);
     let refused = forged.send().await.unwrap();
     assert_eq!(refused.status(), 401);
-    let metrics = reqwest::get(format!("{}/metrics", whole.admin)).await.unwrap().text().await.unwrap();
+    let metrics = whole.metrics().await;
     for name in [
         "premise_webhook_requests_total",
         "premise_premises{",
