@@ -10,7 +10,10 @@ use chrono::Utc;
 use premise_broker::{Delivery, Handler, Outcome, Pause, Verdict};
 use premise_store::{Disposition, Store, StoreError, WebhookItem, WebhookOutcome};
 
-use crate::{metrics::Metrics, reading::read};
+use crate::{
+    metrics::Metrics,
+    reading::{Oddities, read},
+};
 
 /// Handles deliveries of `premise.webhooks.v1`.
 pub(crate) struct ApplyWebhooks {
@@ -23,17 +26,19 @@ impl Handler for ApplyWebhooks {
     async fn handle(&self, batch: &[Delivery]) -> Result<Vec<Verdict>, Pause> {
         let began = Instant::now();
         let mut items = Vec::with_capacity(batch.len());
+        let mut oddities = Vec::with_capacity(batch.len());
         let mut verdicts: Vec<Option<Verdict>> = Vec::with_capacity(batch.len());
         for delivery in batch {
             match read(delivery) {
-                Ok(item) => {
-                    items.push(item);
+                Ok(reading) => {
+                    items.push(reading.item);
+                    oddities.push(reading.oddities);
                     verdicts.push(None);
                 }
                 Err(verdict) => verdicts.push(Some(verdict)),
             }
         }
-        let mut applied = self.apply(&items).await?.into_iter();
+        let mut applied = self.apply(&items, &oddities).await?.into_iter();
         self.metrics.processing.observe(began.elapsed().as_secs_f64());
         Ok(verdicts.into_iter().filter_map(|verdict| verdict.or_else(|| applied.next())).collect())
     }
@@ -51,9 +56,9 @@ impl Handler for ApplyWebhooks {
 }
 
 impl ApplyWebhooks {
-    async fn apply(&self, items: &[WebhookItem]) -> Result<Vec<Verdict>, Pause> {
+    async fn apply(&self, items: &[WebhookItem], oddities: &[Oddities]) -> Result<Vec<Verdict>, Pause> {
         match self.store.apply_webhooks(items).await {
-            Ok(outcomes) => Ok(self.verdicts(items, &outcomes)),
+            Ok(outcomes) => Ok(self.verdicts(items, oddities, &outcomes)),
             Err(error) if error.disposition() == Disposition::Unavailable => Err(pause(&error)),
             Err(error) if items.len() == 1 => Ok(vec![Verdict::Retry { reason: chain(&error) }]),
             Err(error) => {
@@ -62,17 +67,21 @@ impl ApplyWebhooks {
                     deliveries = items.len(),
                     "a batch was refused, splitting it"
                 );
-                self.apply_one_by_one(items).await
+                self.apply_one_by_one(items, oddities).await
             }
         }
     }
 
-    async fn apply_one_by_one(&self, items: &[WebhookItem]) -> Result<Vec<Verdict>, Pause> {
+    async fn apply_one_by_one(
+        &self,
+        items: &[WebhookItem],
+        oddities: &[Oddities],
+    ) -> Result<Vec<Verdict>, Pause> {
         let mut verdicts = Vec::with_capacity(items.len());
-        for item in items {
-            let item = std::slice::from_ref(item);
+        for (item, oddities) in items.iter().zip(oddities) {
+            let (item, oddities) = (std::slice::from_ref(item), std::slice::from_ref(oddities));
             verdicts.push(match self.store.apply_webhooks(item).await {
-                Ok(outcomes) => self.verdicts(item, &outcomes).remove(0),
+                Ok(outcomes) => self.verdicts(item, oddities, &outcomes).remove(0),
                 Err(error) if error.disposition() == Disposition::Unavailable => return Err(pause(&error)),
                 Err(error) => Verdict::Retry { reason: chain(&error) },
             });
@@ -80,8 +89,17 @@ impl ApplyWebhooks {
         Ok(verdicts)
     }
 
-    fn verdicts(&self, items: &[WebhookItem], outcomes: &[WebhookOutcome]) -> Vec<Verdict> {
+    fn verdicts(
+        &self,
+        items: &[WebhookItem],
+        oddities: &[Oddities],
+        outcomes: &[WebhookOutcome],
+    ) -> Vec<Verdict> {
         let committed_at = Utc::now();
+        for (oddities, _) in oddities.iter().zip(outcomes).filter(|(_, o)| **o != WebhookOutcome::Duplicate) {
+            self.metrics.partial.inc_by(u64::from(oddities.partial));
+            self.metrics.naive_timestamps.inc_by(oddities.naive_timestamps);
+        }
         let verdict = |(item, outcome): (&WebhookItem, &WebhookOutcome)| {
             if *outcome == WebhookOutcome::Incomplete {
                 let id = item.observation.premise_id;

@@ -1,12 +1,18 @@
 //! What the worker measures. A closed list; labels come from enums.
 
-use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, exponential_buckets};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, exponential_buckets,
+};
 
 /// Metrics of the worker.
 #[derive(Clone)]
 pub(crate) struct Metrics {
     /// `premise_events_total{outcome}`: deliveries by what became of them.
     pub(crate) events: IntCounterVec,
+    /// `premise_partial_events_total`: events that left fields out; repeats are not counted again.
+    pub(crate) partial: IntCounter,
+    /// `premise_naive_timestamps_total`: timestamps of events without a zone, counted as often.
+    pub(crate) naive_timestamps: IntCounter,
     /// `premise_event_processing_seconds`: from taking a batch to its commit.
     pub(crate) processing: Histogram,
     /// `premise_event_end_to_end_seconds`: from receipt by the ingest to the commit.
@@ -31,6 +37,14 @@ impl Metrics {
                 Opts::new("premise_events_total", "Webhook deliveries by what became of them"),
                 &["outcome"],
             )?,
+            partial: IntCounter::new(
+                "premise_partial_events_total",
+                "Events that left fields out, to be completed from the register",
+            )?,
+            naive_timestamps: IntCounter::new(
+                "premise_naive_timestamps_total",
+                "Timestamps of events that had no zone and were read as Nairobi time",
+            )?,
             processing: histogram(
                 "premise_event_processing_seconds",
                 "Time from taking a batch of deliveries to its commit",
@@ -53,6 +67,8 @@ impl Metrics {
             )?,
         };
         registry.register(Box::new(metrics.events.clone()))?;
+        registry.register(Box::new(metrics.partial.clone()))?;
+        registry.register(Box::new(metrics.naive_timestamps.clone()))?;
         registry.register(Box::new(metrics.processing.clone()))?;
         registry.register(Box::new(metrics.end_to_end.clone()))?;
         registry.register(Box::new(metrics.attempts.clone()))?;

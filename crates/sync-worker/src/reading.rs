@@ -4,12 +4,37 @@ use premise_broker::{Delivery, Verdict};
 use premise_domain::{
     envelope::Envelope,
     observation::Observation,
-    webhook::{InvalidWebhook, WebhookEvent},
+    webhook::{Action, InvalidWebhook, WebhookEvent},
 };
 use premise_store::WebhookItem;
 
+/// What was read of a delivery.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) item: WebhookItem,
+    pub(crate) oddities: Oddities,
+}
+
+/// What is counted of an event beside its effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Oddities {
+    /// It leaves fields out, which are completed from the register.
+    pub(crate) partial: bool,
+    /// How many of its timestamps have no zone.
+    pub(crate) naive_timestamps: u64,
+}
+
+impl Oddities {
+    fn of(event: &WebhookEvent) -> Self {
+        // A deletion says no more than which premise.
+        let partial = event.action != Action::Deleted && event.content != event.content.clone().complete();
+        let naive = [event.timestamp, event.last_modified].into_iter().flatten().filter(|time| time.naive);
+        Self { partial, naive_timestamps: naive.count() as u64 }
+    }
+}
+
 /// Reads a delivery. What cannot be read now cannot be read later either: a poison message.
-pub(crate) fn read(delivery: &Delivery) -> Result<WebhookItem, Verdict> {
+pub(crate) fn read(delivery: &Delivery) -> Result<Reading, Verdict> {
     let envelope: Envelope = serde_json::from_slice(delivery.body())
         .map_err(|error| poison("malformed_envelope", format!("the message is no envelope: {error}")))?;
     let mut idempotency_key = [0; 32];
@@ -19,17 +44,19 @@ pub(crate) fn read(delivery: &Delivery) -> Result<WebhookItem, Verdict> {
         InvalidWebhook::Malformed(_) => poison("malformed", error.to_string()),
         InvalidWebhook::Invalid(_) => poison("invalid", error.to_string()),
     })?;
+    let oddities = Oddities::of(&event);
     let (action, webhook_id) = (event.action, event.webhook_id.clone());
     let observation = Observation::of_event(event, envelope.received_at, envelope.delivery_id)
         .map_err(|error| poison("future_timestamp", error.to_string()))?;
-    Ok(WebhookItem {
+    let item = WebhookItem {
         observation,
         idempotency_key,
         delivery_id: envelope.delivery_id,
         webhook_id,
         action,
         received_at: envelope.received_at,
-    })
+    };
+    Ok(Reading { item, oddities })
 }
 
 fn poison(reason: &'static str, detail: String) -> Verdict {
@@ -79,9 +106,28 @@ mod tests {
     #[test]
     fn reads_a_delivery() {
         let body = r#"{"action":"deleted","timestamp":"2025-12-31T10:00:00Z","data":{"premiseid":1}}"#;
-        let item = read(&Delivery::fabricated(wrapped(body), &[])).unwrap();
+        let item = read(&Delivery::fabricated(wrapped(body), &[])).unwrap().item;
         assert_eq!(item.observation.premise_id.get(), 1);
         assert!(item.observation.content.is_none());
+    }
+
+    #[test]
+    fn partial_events_and_timestamps_without_a_zone_are_told() {
+        let oddities = |body: &str| {
+            let read = read(&Delivery::fabricated(wrapped(body), &[])).unwrap().oddities;
+            (read.partial, read.naive_timestamps)
+        };
+        let whole = r#"{"action":"updated","timestamp":"2025-12-31T10:00:00Z","data":{"premiseid":1,
+            "premisename":"A","county":null,"constituency":null,"ward":null,"businesstype":null,"ownership":null,
+            "superintendentregistrationno":null,"superintendentname":null,"superintendentcadre":null,
+            "licensevalidity":null,"validityyear":2026}}"#;
+        assert_eq!(oddities(whole), (false, 0));
+        assert_eq!(oddities(&whole.replace(r#""ward":null,"#, "")), (true, 0));
+        let naive = r#"{"action":"updated","timestamp":"2025-12-31T10:00:00","data":{"premiseid":1,"ward":"X",
+            "lastModified":"2025-12-31 09:00:00"}}"#;
+        assert_eq!(oddities(naive), (true, 2));
+        let deleted = r#"{"action":"deleted","timestamp":"2025-12-31T10:00:00","data":{"premiseid":1}}"#;
+        assert_eq!(oddities(deleted), (false, 1));
     }
 
     #[test]

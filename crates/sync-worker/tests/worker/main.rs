@@ -84,6 +84,27 @@ async fn killed_again_and_again_it_applies_each_delivery_once() {
     site.assert_queues_empty().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn partial_events_and_naive_timestamps_are_counted_once() {
+    let site = Site::new().await;
+    let worker = site.worker().spawn().await;
+    let partial = updated(1, 1, "A");
+    site.publish(&partial).await;
+    site.until("SELECT count(*) FROM inbox", 1).await;
+    site.publish(&partial).await;
+    site.publish(&json!({"action": "deleted", "timestamp": "2025-12-31T10:00:00", "data": {"premiseid": 2}}))
+        .await;
+    site.until("SELECT coalesce(sum(1 + repeats), 0)::bigint FROM inbox", 3).await;
+    for metric in ["premise_partial_events_total", "premise_naive_timestamps_total"] {
+        let counted = async || support::metric(&worker, metric).await.as_deref() == Some("1");
+        wait_until(SOON, metric, counted).await;
+    }
+    let repeats = "premise_events_total{outcome=\"duplicate\"}";
+    let counted = async || support::metric(&worker, repeats).await.as_deref() == Some("1");
+    wait_until(SOON, repeats, counted).await;
+    assert_eq!(support::metric(&worker, "premise_partial_events_total").await.as_deref(), Some("1"));
+}
+
 /// The effect is committed, the acknowledgement never arrives: the broker delivers again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_repeated_after_its_commit_changes_nothing() {

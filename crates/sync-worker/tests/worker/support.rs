@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
 use premise_broker::{BrokerConfig, Outgoing, Publisher, Route, WorkQueue};
 use premise_domain::{envelope::Envelope, signature::idempotency_key};
-use premise_testkit::{QueuePrefix, ServiceCommand, SqlClient, TestDatabase, wait_until};
+use premise_testkit::{QueuePrefix, ServiceCommand, ServiceProcess, SqlClient, TestDatabase, wait_until};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -21,6 +21,7 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) async fn new() -> Self {
+        premise_runtime::install_ring();
         let database = TestDatabase::create().await;
         premise_store::migrate(database.url()).await.unwrap();
         let prefix = QueuePrefix::new();
@@ -103,6 +104,18 @@ impl Site {
             assert_eq!(self.prefix.ready_messages(queue).await, 0, "{queue}");
         }
     }
+}
+
+/// A metric of a worker, as its admin listener tells it; none before the worker serves.
+pub(crate) async fn metric(worker: &ServiceProcess, name: &str) -> Option<String> {
+    let output = worker.output();
+    let mut events = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let serving = events.find(|event| event["admin"].is_string())?;
+    let url = format!("http://{}/metrics", serving["admin"].as_str()?);
+    let text = reqwest::get(url).await.ok()?.text().await.ok()?;
+    let line =
+        text.lines().find(|line| line.split_once(' ').is_some_and(|(named, _)| named.starts_with(name)))?;
+    line.rsplit(' ').next().map(str::to_owned)
 }
 
 /// Seconds after a fixed moment in the recent past.
