@@ -28,12 +28,13 @@ const EMPTY_EVERY: Duration = Duration::from_secs(1);
 pub(crate) async fn run(api: &Api, out: &Printer, what: ChangesCommand) -> anyhow::Result<Verdict> {
     let ChangesCommand::Tail { after, from_start } = what;
     let mut after = after.unwrap_or_else(|| if from_start { String::new() } else { LATEST.to_owned() });
+    let mut told = None;
     loop {
         let began = Instant::now();
         // The place is taken at once, so that what happens from now on is not lost with the first answer.
         let wait = if after == LATEST { "0s" } else { WAIT };
         let query = [("after", after.clone()), ("limit", LIMIT.to_owned()), ("wait", wait.to_owned())];
-        let page = api.get("changes", &query).await.with_context(|| resume(&after))?;
+        let page = api.get("changes", &query).await.with_context(|| resume(told.as_deref()))?;
         let changes = page["changes"].as_array().context("the API sent no changes")?;
         for change in changes {
             match out.line(change, describe) {
@@ -43,16 +44,18 @@ pub(crate) async fn run(api: &Api, out: &Printer, what: ChangesCommand) -> anyho
             }
         }
         page["next"].as_str().context("the API told no cursor")?.clone_into(&mut after);
+        told = Some(after.clone());
         if changes.is_empty() {
             sleep_until(began + EMPTY_EVERY).await;
         }
     }
 }
 
-fn resume(after: &str) -> String {
-    match after {
-        "" | LATEST => "nothing was read yet".to_owned(),
-        cursor => format!("stopped; `premisectl changes tail --after {cursor}` goes on from here"),
+/// What to do when the API stops answering; without a cursor of its own there is nothing to go on from.
+fn resume(cursor: Option<&str>) -> String {
+    match cursor {
+        None => "nothing was read".to_owned(),
+        Some(cursor) => format!("stopped; `premisectl changes tail --after {cursor}` goes on from here"),
     }
 }
 

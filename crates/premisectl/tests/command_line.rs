@@ -190,6 +190,10 @@ fn changes_are_followed_from_now_or_a_cursor_and_can_be_resumed() {
     let told = feed(premisectl(&api, &["changes", "tail", "--after", "c0"]), "");
     assert!(stdout(&told).contains("created") && stdout(&told).lines().count() == 2, "{}", stdout(&told));
     assert!(requests.join().unwrap()[0].contains("?after=c0&"));
+    let problem = r#"{"code":"invalid_query","detail":"after: must be a cursor as the feed gave it"}"#;
+    let (api, _requests) = server(vec![(400, problem)]);
+    let refused = stderr(&feed(premisectl(&api, &["changes", "tail", "--after", "x"]), ""));
+    assert!(refused.contains("must be a cursor") && !refused.contains("goes on"), "{refused}");
 }
 
 #[test]
