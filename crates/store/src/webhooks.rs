@@ -124,8 +124,9 @@ async fn apply(
     for wave in waves(items, &fresh) {
         apply_wave(transaction, items, &wave, &mut outcomes).await?;
     }
-    inbox::note_repeats(transaction, items, &fresh).await?;
     inbox::fill(transaction, items, &fresh, &outcomes).await?;
+    // After the first of them is in: a repeat may come in the batch of its first.
+    inbox::note_repeats(transaction, items, &fresh).await?;
     Ok(outcomes)
 }
 

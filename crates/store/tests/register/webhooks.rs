@@ -37,6 +37,15 @@ async fn a_repeat_changes_nothing_and_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_beside_its_first_is_counted_too() {
+    let register = Register::empty().await;
+    let body = updated(1, T1, "A");
+    let batch = [delivery(&body), delivery(&body), delivery(&body)];
+    assert_eq!(register.store.apply_webhooks(&batch).await.unwrap(), [Created, Duplicate, Duplicate]);
+    assert_eq!(register.number("SELECT sum(repeats) FROM inbox").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_batch_keeps_the_order_of_one_premise() {
     let register = Register::empty().await;
     let ward = json!({"action": "updated", "timestamp": T2, "data": {"premiseid": 1, "ward": "KAMAGUT"}});
