@@ -3,7 +3,8 @@
 //!
 //! A *complete* answer is the whole catalogue read to its end; that is judged while reading. It is
 //! *accepted* when nothing below speaks against it. Held: what it adds and changes is applied, what
-//! it would delete waits for an operator. Refused: nothing of it is applied.
+//! it would delete waits for an operator. Refused: nothing of it is applied. An answer that is not
+//! complete deletes nothing and confirms nothing, but it too may be refused.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,12 +42,17 @@ impl Default for Limits {
     }
 }
 
-/// What is known of a complete answer, held against the register.
+const NULL_RATE_JUMP: &str = "null_rate_jump";
+
+/// Fewer known premises than this may truly lose a field all at once.
+const FEWEST_CHANGES: i64 = 20;
+
+/// What is known of an answer, held against the register.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Rows that can be used.
     pub rows: i64,
-    /// Premises that live in the register.
+    /// Premises that live in the register; for changes, those of them that the answer speaks of.
     pub live: i64,
     /// Live premises that the answer would delete.
     pub missing: i64,
@@ -58,7 +64,7 @@ pub struct Facts {
     pub live_nulls: [i64; WATCHED.len()],
 }
 
-/// The judgement on a complete answer.
+/// The judgement on an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judgement {
     /// Everything present and absent is confirmed.
@@ -74,10 +80,18 @@ pub enum Judgement {
     },
 }
 
-/// Judges a complete answer.
+/// Judges an answer of changes.
+pub fn judge_changes(facts: &Facts, limits: &Limits) -> Judgement {
+    match null_jump(facts, limits) {
+        Some(message) if facts.live >= FEWEST_CHANGES => Judgement::Refused { code: NULL_RATE_JUMP, message },
+        _ => Judgement::Accepted,
+    }
+}
+
+/// Judges an answer of the whole catalogue.
 pub fn judge(facts: &Facts, limits: &Limits) -> Judgement {
     if let Some(message) = null_jump(facts, limits) {
-        return Judgement::Refused { code: "null_rate_jump", message };
+        return Judgement::Refused { code: NULL_RATE_JUMP, message };
     }
     if share(facts.went_back, facts.rows) > limits.max_went_back {
         let message = format!(
@@ -185,6 +199,19 @@ mod tests {
         assert!(message.contains("ward from 0 % to 20 %"), "{message}");
         facts.live_nulls[2] = 1;
         assert_eq!(judged(facts), Judgement::Accepted);
+    }
+
+    #[test]
+    fn changes_are_judged_by_the_premises_they_speak_of_when_these_are_many() {
+        let blanked = |known: i64| {
+            let mut facts = Facts { rows: known, live: known, ..CALM };
+            facts.nulls[0] = known;
+            judge_changes(&facts, &Limits::default())
+        };
+        assert_eq!(blanked(FEWEST_CHANGES - 1), Judgement::Accepted);
+        assert!(matches!(blanked(FEWEST_CHANGES), Judgement::Refused { code: NULL_RATE_JUMP, .. }));
+        let stale = Facts { rows: 50, live: 50, went_back: 50, missing: 50, ..CALM };
+        assert_eq!(judge_changes(&stale, &Limits::default()), Judgement::Accepted);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
 use premise_domain::{
-    acceptance::{Judgement, judge},
+    acceptance::{Judgement, judge, judge_changes},
+    observation::Channel,
     source_time::floor_to_micros,
     sync_run::{RunCounts, RunStatus},
 };
@@ -11,7 +12,10 @@ use serde_json::Value;
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
-use super::{Answer, Applied, Policy, Quarantined, Tally};
+use super::{
+    Answer, Applied, Policy, Quarantined, Tally,
+    facts::{EVERY_PREMISE, SPOKEN_OF},
+};
 use crate::{StoreError, apply::APPLY_ROWS, transact::APPLY_LOCK};
 
 /// One pull being applied.
@@ -31,7 +35,7 @@ impl Applying<'_> {
         self.keep_quarantined().await?;
         self.query("begin the effect", "SAVEPOINT effect", &[]).await?;
         self.query("lock for a pull", "SELECT pg_advisory_xact_lock($1)", &[&APPLY_LOCK]).await?;
-        let held = if self.answer.complete { self.judge().await? } else { None };
+        let held = self.judge().await?;
         let accepted = self.answer.complete && held.is_none();
         let mut counts = self.apply_rows(accepted, self.tally.rows - collapsed).await?;
         counts.fetched = self.answer.fetched;
@@ -62,10 +66,22 @@ impl Applying<'_> {
         floor_to_micros(self.answer.reflects_at - self.answer.source_lag)
     }
 
-    /// Why the answer is held, if it is.
+    /// Why the answer is held, if it is. Only a complete one can delete, and so be held; every one
+    /// can be refused.
     async fn judge(&self) -> Result<Option<String>, StoreError> {
-        self.find_missing().await?;
-        match judge(&self.facts().await?, &self.policy.limits) {
+        let limits = &self.policy.limits;
+        let judgement = match self.answer.channel {
+            Channel::Full => {
+                if self.answer.complete {
+                    self.find_missing().await?;
+                }
+                judge(&self.facts(EVERY_PREMISE).await?, limits)
+            }
+            Channel::Webhook | Channel::Incremental | Channel::Feed => {
+                judge_changes(&self.facts(SPOKEN_OF).await?, limits)
+            }
+        };
+        match judgement {
             Judgement::Accepted => Ok(None),
             Judgement::Held(reason) => Ok(Some(reason)),
             Judgement::Refused { code, message } => Err(StoreError::AnswerRefused { code, message }),

@@ -1,9 +1,15 @@
-//! What a complete answer looks like beside the register: the facts its acceptance is judged by.
+//! What an answer looks like beside the register: the facts its acceptance is judged by.
 
 use premise_domain::acceptance::{Facts, WATCHED};
 
 use super::applying::Applying;
 use crate::StoreError;
+
+/// The premises that a full answer is held against.
+pub(super) const EVERY_PREMISE: &str = "true";
+
+/// The premises that an answer of changes is held against.
+pub(super) const SPOKEN_OF: &str = "EXISTS (SELECT FROM staged_rows s WHERE s.premise_id = p.premise_id)";
 
 impl Applying<'_> {
     /// Fills `staged_missing` with the live premises that the answer does not have and would
@@ -34,9 +40,13 @@ impl Applying<'_> {
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 
-    pub(super) async fn facts(&self) -> Result<Facts, StoreError> {
+    /// The facts, beside the live premises that fulfil `condition`.
+    pub(super) async fn facts(&self, condition: &str) -> Result<Facts, StoreError> {
         let filters = WATCHED.map(|field| format!(", count(*) FILTER (WHERE {field} IS NULL)"));
-        let statement = format!("SELECT count(*){} FROM premises WHERE NOT is_tombstone", filters.concat());
+        let statement = format!(
+            "SELECT count(*){} FROM premises p WHERE NOT p.is_tombstone AND {condition}",
+            filters.concat()
+        );
         let live = self.query("count live premises", &statement, &[]).await?;
         let number = |column: usize| live.first().map_or(0, |row| row.get::<_, i64>(column));
         Ok(Facts {

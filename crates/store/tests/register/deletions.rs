@@ -1,11 +1,11 @@
 //! Deletion by absence against a real register: two reads, the valve, approval, refusals, dry run.
 
-use premise_domain::{acceptance::Limits, sync_run::RunStatus};
-use premise_store::{Approval, Policy, StoreError, WebhookOutcome, runs};
+use premise_domain::{acceptance::Limits, observation::Channel, sync_run::RunStatus};
+use premise_store::{Answer, Approval, Policy, StoreError, WebhookOutcome, runs};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Register, delivery, row, updated};
+use crate::support::{Register, answer, delivery, row, updated};
 
 const R1: &str = "2026-01-01T10:00:00Z";
 const R2: &str = "2026-01-01T11:00:00Z";
@@ -157,17 +157,10 @@ async fn a_renamed_column_is_refused_and_blanks_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stale_answer_is_refused() {
-    let stamped = |stamp: &str| -> Vec<Value> {
-        let mut rows = many(50);
-        for row in &mut rows {
-            row["lastModified"] = json!(stamp);
-        }
-        rows
-    };
     let register = Register::empty().await;
-    register.pull(R1, &stamped("2026-01-01T09:00:00Z")).await;
+    register.pull(R1, &stamped(50, "2026-01-01T09:00:00Z")).await;
     let refusal =
-        register.pull_with(R2, &stamped("2026-01-01T08:00:00Z"), &Policy::default()).await.unwrap_err();
+        register.pull_with(R2, &stamped(50, "2026-01-01T08:00:00Z"), &Policy::default()).await.unwrap_err();
     assert!(matches!(refusal, StoreError::AnswerRefused { code: "stale_answer", .. }), "{refusal}");
 }
 
@@ -251,4 +244,52 @@ async fn an_absence_asks_for_its_confirmation_when_it_is_old_enough_and_nobody_e
     assert!(due().await);
     register.pull(R3, &many(9)).await;
     assert!(!due().await, "confirmed");
+}
+
+/// A full answer with a row that has no key confirms nothing, and is guarded all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incomplete_answer_is_guarded_too() {
+    let register = Register::empty().await;
+    register.pull(R1, &stamped(50, "2026-01-01T09:00:00Z")).await;
+    let incomplete = |rows: usize| Answer { complete: false, ..answer(R2, rows) };
+    for (rows, code) in [
+        (nameless_county(50), "null_rate_jump"),
+        (stamped(50, "2026-01-01T08:00:00Z"), "stale_answer"),
+        (Vec::new(), "empty_answer"),
+    ] {
+        let refusal = register.apply(&rows, R2, &incomplete(rows.len())).await.unwrap_err();
+        assert!(
+            matches!(refusal, StoreError::AnswerRefused { code: found, .. } if found == code),
+            "{refusal}"
+        );
+    }
+    let counts = register.apply(&many(10), R2, &incomplete(10)).await.unwrap().counts;
+    assert_eq!((counts.withheld, counts.deleted, live(&register).await), (0, 0, 50));
+    assert_eq!(register.number(&format!("SELECT count(*) FROM floors WHERE as_of = '{R1}'")).await, 1);
+}
+
+/// A renamed column reaches an incremental answer first.
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_blank_a_field_all_at_once_are_refused() {
+    let register = Register::empty().await;
+    register.pull(R1, &many(50)).await;
+    let changes = |rows: usize| Answer { channel: Channel::Incremental, complete: false, ..answer(R2, rows) };
+    let refusal = register.apply(&nameless_county(20), R2, &changes(20)).await.unwrap_err();
+    assert!(matches!(refusal, StoreError::AnswerRefused { code: "null_rate_jump", .. }), "{refusal}");
+    let counts = register.apply(&nameless_county(19), R2, &changes(19)).await.unwrap().counts;
+    assert_eq!(counts.updated, 19, "a few premises may truly lose a field");
+    let none = register.apply(&[], R2, &changes(0)).await.unwrap().counts;
+    assert_eq!(none.fetched, 0);
+}
+
+fn nameless_county(n: i64) -> Vec<Value> {
+    (1..=n).map(|id| json!({"premiseid": id, "premisename": "X", "licensevalidity": "2026-12-31"})).collect()
+}
+
+fn stamped(n: i64, stamp: &str) -> Vec<Value> {
+    let mut rows = many(n);
+    for row in &mut rows {
+        row["lastModified"] = json!(stamp);
+    }
+    rows
 }

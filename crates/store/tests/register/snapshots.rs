@@ -18,14 +18,14 @@ fn many(n: i64) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_pull_inserts_and_a_second_writes_no_premise_row() {
     let register = Register::empty().await;
-    let counts = register.pull(R1, &many(500)).await;
-    assert_eq!((counts.inserted, counts.unchanged, counts.fetched), (500, 0, 500));
+    let counts = register.pull(R1, &many(11_543)).await;
+    assert_eq!((counts.inserted, counts.unchanged, counts.fetched), (11_543, 0, 11_543));
     let newest = "SELECT max(xmin::text::bigint) FROM premises";
     let before = register.number(newest).await;
-    let counts = register.pull(R2, &many(500)).await;
-    assert_eq!((counts.inserted, counts.updated, counts.unchanged), (0, 0, 500));
+    let counts = register.pull(R2, &many(11_543)).await;
+    assert_eq!((counts.inserted, counts.updated, counts.unchanged), (0, 0, 11_543));
     assert_eq!(register.number(newest).await, before);
-    assert_eq!(register.number("SELECT count(*) FROM premise_changes").await, 500);
+    assert_eq!(register.number("SELECT count(*) FROM premise_changes").await, 11_543);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,11 +2,15 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use premise_domain::{
-    catalogue::read_row, observation::Observation, signature::idempotency_key, source_time, sync_run::Mode,
+    catalogue::read_row,
+    observation::Observation,
+    signature::idempotency_key,
+    source_time,
+    sync_run::{Mode, RunStatus},
     webhook::WebhookEvent,
 };
 use premise_store::{
-    Answer, Applied, Policy, Store, StoreError, WebhookItem,
+    Answer, Applied, Policy, Stage, Store, StoreError, WebhookItem,
     runs::{self, NewRun, Queued},
 };
 use premise_testkit::{SqlClient, TestDatabase};
@@ -69,12 +73,32 @@ impl Register {
         rows: &[Value],
         policy: &Policy,
     ) -> Result<Applied, StoreError> {
+        self.stage(rows, r).await.apply(&answer(r, rows.len()), policy).await
+    }
+
+    /// An answer of any kind; the run of one that is refused ends as the puller ends it.
+    pub(crate) async fn apply(
+        &self,
+        rows: &[Value],
+        r: &str,
+        answer: &Answer,
+    ) -> Result<Applied, StoreError> {
+        self.stage(rows, r).await.apply(answer, &Policy::default()).await
+    }
+
+    async fn stage(&self, rows: &[Value], r: &str) -> Stage {
+        let mut connection = self.store.connection().await.unwrap();
+        if let Some(refused) = runs::in_progress(&mut connection).await.unwrap() {
+            runs::end(&mut connection, refused.id, RunStatus::Failed, "refused", "by the test")
+                .await
+                .unwrap();
+        }
         let run_id = self.running(Mode::Full).await;
         let mut stage = self.store.stage(run_id).await.unwrap();
         for row in rows {
             stage.push(&row_observation(row, r, run_id)).await.unwrap();
         }
-        stage.apply(&answer(r, rows.len()), policy).await
+        stage
     }
 }
 
