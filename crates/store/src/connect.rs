@@ -6,16 +6,22 @@
 use std::{str::FromStr, time::Duration};
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use diesel::ConnectionError;
 use diesel_async::{
     AsyncPgConnection,
     pooled_connection::{AsyncDieselConnectionManager, deadpool},
 };
+use futures_util::FutureExt;
 use tokio_postgres::NoTls;
 
 use crate::{StoreError, migrate};
 
 /// How long to wait for a connection, new or free, before Postgres counts as unavailable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Just-in-time compilation took a second off every pull, five times what its statement needs: its
+/// cost estimates are far above what the few columns are worth.
+const SESSION: &str = "-c jit=off";
 
 /// A pooled connection for runs and reads.
 pub type Connection = deadpool::Object<AsyncPgConnection>;
@@ -32,18 +38,20 @@ impl Store {
     /// reading. Does not connect yet.
     pub fn connect(url: &str, max_connections: usize) -> Result<Self, StoreError> {
         let mut config = tokio_postgres::Config::from_str(url).map_err(|_| StoreError::InvalidUrl)?;
-        config.connect_timeout(CONNECT_TIMEOUT).application_name("premise-sync");
+        // Behind what the URL itself asks for.
+        let options = format!("{SESSION} {}", config.get_options().unwrap_or_default());
+        config.connect_timeout(CONNECT_TIMEOUT).application_name("premise-sync").options(&options);
         let fast = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let writers = Pool::builder(Manager::from_config(config, NoTls, fast))
+        let writers = Pool::builder(Manager::from_config(config.clone(), NoTls, fast))
             .max_size(max_connections)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(CONNECT_TIMEOUT))
             .create_timeout(Some(CONNECT_TIMEOUT))
             .build()
             .map_err(|_| StoreError::InvalidUrl)?;
-        let readers = deadpool::Pool::builder(AsyncDieselConnectionManager::<AsyncPgConnection>::new(url))
+        let readers = deadpool::Pool::builder(readers_of(config))
             .max_size(max_connections)
-            .runtime(::deadpool_postgres::Runtime::Tokio1)
+            .runtime(Runtime::Tokio1)
             .wait_timeout(Some(CONNECT_TIMEOUT))
             .create_timeout(Some(CONNECT_TIMEOUT))
             .build()
@@ -65,4 +73,19 @@ impl Store {
     pub(crate) async fn writer(&self) -> Result<deadpool_postgres::Object, StoreError> {
         self.writers.get().await.map_err(|error| StoreError::from_pool("connect for writing", error))
     }
+}
+
+/// diesel's connections, made the same way as the others.
+fn readers_of(config: tokio_postgres::Config) -> AsyncDieselConnectionManager<AsyncPgConnection> {
+    let mut manager = diesel_async::pooled_connection::ManagerConfig::default();
+    manager.custom_setup = Box::new(move |_| {
+        let config = config.clone();
+        async move {
+            let (client, connection) =
+                config.connect(NoTls).await.map_err(|e| ConnectionError::BadConnection(e.to_string()))?;
+            AsyncPgConnection::try_from_client_and_connection(client, connection).await
+        }
+        .boxed()
+    });
+    AsyncDieselConnectionManager::new_with_config("", manager)
 }

@@ -31,6 +31,8 @@ pub(super) struct Applying<'a> {
 impl Applying<'_> {
     /// Everything between `BEGIN` and `COMMIT`. The exclusive lock is taken as late as possible.
     pub(super) async fn run(&self) -> Result<Applied, StoreError> {
+        // The joins and the sort of a million rows, in memory; one pull runs at a time.
+        self.query("make room for a pull", "SET LOCAL work_mem = '64MB'", &[]).await?;
         let collapsed = self.collapse_duplicates().await?;
         self.keep_quarantined().await?;
         self.query("begin the effect", "SAVEPOINT effect", &[]).await?;

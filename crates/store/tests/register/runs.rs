@@ -88,3 +88,18 @@ async fn a_database_without_migrations_is_not_ready_and_says_what_to_do() {
     assert_eq!(premise_store::migrate(database.url()).await.unwrap().len(), 0);
     store.ping().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn just_in_time_compilation_is_off_where_statements_are_short_lived() {
+    use diesel::{QueryableByName, sql_types::Text};
+    use diesel_async::RunQueryDsl;
+    #[derive(QueryableByName)]
+    struct Setting {
+        #[diesel(sql_type = Text)]
+        jit: String,
+    }
+    let register = Register::empty().await;
+    let mut connection = register.store.connection().await.unwrap();
+    let setting: Setting = diesel::sql_query("SHOW jit").get_result(&mut connection).await.unwrap();
+    assert_eq!(setting.jit, "off");
+}
