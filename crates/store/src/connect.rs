@@ -38,7 +38,7 @@ impl Store {
     /// reading. Does not connect yet.
     pub fn connect(url: &str, max_connections: usize) -> Result<Self, StoreError> {
         let mut config = tokio_postgres::Config::from_str(url).map_err(|_| StoreError::InvalidUrl)?;
-        // Behind what the URL itself asks for.
+        // What the URL itself asks for comes later and wins.
         let options = format!("{SESSION} {}", config.get_options().unwrap_or_default());
         config.connect_timeout(CONNECT_TIMEOUT).application_name("premise-sync").options(&options);
         let fast = ManagerConfig { recycling_method: RecyclingMethod::Fast };
