@@ -4,6 +4,7 @@
 //! secret is rotated, the old one is `previous_secret` with `previous_secret_expires_at`. Further ones go into
 //! the list `secrets` of the file.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::allowlist::Senders;
 use crate::keyring::{Key, Keyring};
+use crate::limits::Rate;
 
 /// How webhooks are received.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,6 +49,16 @@ pub struct WebhookConfig {
     pub confirm_deadline_ms: u64,
     /// Requests that may wait for a confirm at once; more are told to come back.
     pub max_in_flight: usize,
+    /// Requests a second that may fail before their signature is verified, from one address (IPv6: one /64).
+    /// Past it such failures are told 429; correctly signed requests are not touched by it.
+    pub failures_per_second: NonZeroU32,
+    /// So many of them at once.
+    pub failures_burst: NonZeroU32,
+    /// New webhooks a second that are stored for one secret. The default is above what one process takes;
+    /// repeats and requests that are refused do not count.
+    pub sender_per_second: NonZeroU32,
+    /// So many of them at once.
+    pub sender_burst: NonZeroU32,
     /// Accepted bodies that are remembered, to answer repeats.
     pub remembered_bodies: usize,
 }
@@ -81,8 +93,20 @@ impl Default for WebhookConfig {
             future_window_seconds: 5 * 60,
             confirm_deadline_ms: 3_000,
             max_in_flight: 2_048,
+            failures_per_second: some(20),
+            failures_burst: some(200),
+            sender_per_second: some(10_000),
+            sender_burst: some(20_000),
             remembered_bodies: 65_536,
         }
+    }
+}
+
+/// `n`, which is not 0.
+const fn some(n: u32) -> NonZeroU32 {
+    match NonZeroU32::new(n) {
+        Some(n) => n,
+        None => NonZeroU32::MIN,
     }
 }
 
@@ -123,6 +147,14 @@ impl WebhookConfig {
         };
         Senders::parse(allow, &self.trusted_proxies)
             .map_err(|bad| ConfigError::invalid(format!("webhook.{}", bad.list), bad.to_string()))
+    }
+
+    pub(crate) fn failure_rate(&self) -> Rate {
+        Rate { per_second: self.failures_per_second, burst: self.failures_burst }
+    }
+
+    pub(crate) fn sender_rate(&self) -> Rate {
+        Rate { per_second: self.sender_per_second, burst: self.sender_burst }
     }
 
     pub(crate) fn body_timeout(&self) -> Duration {

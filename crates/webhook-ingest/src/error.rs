@@ -9,6 +9,7 @@ use tracing::Level;
 
 use crate::allowlist::NotAllowed;
 use crate::freshness::NotFresh;
+use crate::limits::Spent;
 
 /// Seconds after which a sender should try again when the broker was away.
 const BROKER_RETRY_AFTER: u32 = 5;
@@ -35,6 +36,10 @@ pub(crate) enum Refusal {
     SignatureMissing,
     #[error("no signature fits the body")]
     SignatureInvalid,
+    #[error("too many requests from this address were not authentic")]
+    AddressLimited(Spent),
+    #[error("too many webhooks in too short a time")]
+    RateLimited(Spent),
     #[error("the timestamp is too old")]
     TimestampStale,
     #[error("the timestamp is in the future")]
@@ -58,6 +63,12 @@ pub(crate) struct Row {
     pub(crate) title: &'static str,
     pub(crate) level: Level,
     pub(crate) retry_after: Option<u32>,
+}
+
+impl Row {
+    fn after(self, spent: Spent) -> Self {
+        Self { retry_after: Some(spent.retry_after), ..self }
+    }
 }
 
 /// The error table. Whatever a stranger can cause as often as he likes is logged below `info`, and counted.
@@ -96,6 +107,10 @@ mod table {
         row(S::UNAUTHORIZED, "signature_missing", "The signature is missing", Level::DEBUG);
     pub(super) const SIGNATURE_INVALID: Row =
         row(S::UNAUTHORIZED, "signature_invalid", "The signature is not valid", Level::DEBUG);
+    pub(super) const ADDRESS_LIMITED: Row =
+        row(S::TOO_MANY_REQUESTS, "address_rate_limited", "Too many failures from the address", Level::DEBUG);
+    pub(super) const RATE_LIMITED: Row =
+        row(S::TOO_MANY_REQUESTS, "rate_limited", "Too many webhooks", Level::WARN);
     pub(super) const TIMESTAMP_STALE: Row =
         row(S::UNAUTHORIZED, "timestamp_stale", "The timestamp is too old", Level::WARN);
     pub(super) const TIMESTAMP_FUTURE: Row =
@@ -122,6 +137,8 @@ impl Refusal {
             Self::BodyIncomplete => table::BODY_INCOMPLETE,
             Self::SignatureMissing => table::SIGNATURE_MISSING,
             Self::SignatureInvalid => table::SIGNATURE_INVALID,
+            Self::AddressLimited(spent) => table::ADDRESS_LIMITED.after(*spent),
+            Self::RateLimited(spent) => table::RATE_LIMITED.after(*spent),
             Self::TimestampStale => table::TIMESTAMP_STALE,
             Self::TimestampFuture => table::TIMESTAMP_FUTURE,
             Self::Malformed(_) => table::MALFORMED,
@@ -142,6 +159,8 @@ impl Refusal {
             Self::BodyIncomplete,
             Self::SignatureMissing,
             Self::SignatureInvalid,
+            Self::AddressLimited(Spent { retry_after: 1 }),
+            Self::RateLimited(Spent { retry_after: 1 }),
             Self::TimestampStale,
             Self::TimestampFuture,
             Self::Malformed(String::new()),
@@ -189,11 +208,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_unique_and_only_faults_of_ours_ask_to_come_back() {
+    fn codes_are_unique_and_only_what_passes_asks_to_come_back() {
         let rows: Vec<Row> = Refusal::samples().iter().map(Refusal::row).collect();
         for (at, row) in rows.iter().enumerate() {
             assert!(rows[..at].iter().all(|earlier| earlier.code != row.code), "{}", row.code);
-            assert_eq!(row.retry_after.is_some(), row.status == StatusCode::SERVICE_UNAVAILABLE);
+            let passes = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+            assert_eq!(row.retry_after.is_some(), passes.contains(&row.status));
         }
     }
 

@@ -14,14 +14,16 @@ use crate::duplicates::Duplicates;
 use crate::error::Refusal;
 use crate::freshness::Windows;
 use crate::keyring::Keyring;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 
-/// The receiver's parts; immutable but for the memory of repeats and the permits.
+/// The receiver's parts; immutable but for the memory of repeats, the budgets and the permits.
 #[derive(Debug)]
 pub(crate) struct Ingest {
     pub(crate) senders: Senders,
     pub(crate) keyring: Keyring,
     pub(crate) windows: Windows,
+    pub(crate) limits: Limits,
     pub(crate) body_limit: usize,
     pub(crate) body_timeout: Duration,
     pub(crate) confirm_deadline: Duration,
@@ -45,6 +47,7 @@ impl Ingest {
             senders,
             keyring,
             windows: Windows { past: config.past_window(), future: config.future_window() },
+            limits: Limits::new(config.failure_rate(), config.sender_rate()),
             body_limit: config.body_limit_bytes,
             body_timeout: config.body_timeout(),
             confirm_deadline: config.confirm_deadline(),

@@ -8,10 +8,11 @@
 //!   confirm deadline, never 4xx: PPB must send again.
 //! * The signature covers the exact bytes received, and is checked before they are parsed.
 //! * A repeat is recognised only once its first occurrence was confirmed.
+//! * Nothing that is not authentic, recent and new spends what the real sender may send ([`limits`]).
 //! * This crate does not link Postgres. Body, signature and secret are never logged.
 //!
 //! Limits: repeats are remembered in this process, for the freshness window and up to a number; the inbox in
-//! Postgres is the authority. Quotas per sender and TLS are left to the proxy in front.
+//! Postgres is the authority. TLS is left to the proxy in front.
 
 mod allowlist;
 mod answer;
@@ -22,6 +23,7 @@ mod error;
 mod freshness;
 mod ingest;
 mod keyring;
+mod limits;
 mod metrics;
 mod receive;
 mod traceparent;

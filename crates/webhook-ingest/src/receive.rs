@@ -63,6 +63,7 @@ async fn take(ingest: &Ingest, request: VerifiedRequest) -> Result<Taken, Refusa
         Ok(Known::Accepted(delivery_id)) => return conclude(read, delivery_id, true),
         Err(_) => return Err(PublishError::DeadlinePassed(ingest.confirm_deadline).into()),
     };
+    ingest.limits.stores(ingest.keyring.id(request.key())).map_err(Refusal::RateLimited)?;
     let permit = ingest.permits.try_acquire().map_err(|_| Refusal::Overloaded)?;
     let envelope = envelope(ingest, request, key)?;
     let delivery_id = envelope.delivery_id;

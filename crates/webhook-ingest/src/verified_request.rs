@@ -1,7 +1,8 @@
 //! A request whose sender may send and whose body carries a valid signature. The webhook handler takes one as
 //! its parameter, and nothing else makes one.
 //!
-//! Checked in the order of cost: address, headers, size, and then the signature over the exact bytes.
+//! Checked in the order of cost: address, headers, size, and then the signature over the exact bytes. What
+//! fails after the address is charged to the address ([`crate::limits`]).
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -84,9 +85,19 @@ async fn verify(
     request: &HttpRequest,
     payload: &mut Payload,
 ) -> Result<VerifiedRequest, Refusal> {
+    let sender = sender(ingest, request)?;
+    let authentic = authenticate(ingest, request, payload, sender).await;
+    authentic.map_err(|refusal| ingest.limits.failed(sender).err().map_or(refusal, Refusal::AddressLimited))
+}
+
+async fn authenticate(
+    ingest: &Ingest,
+    request: &HttpRequest,
+    payload: &mut Payload,
+    sender: IpAddr,
+) -> Result<VerifiedRequest, Refusal> {
     let received_at = floor_to_micros(Utc::now());
     let headers = request.headers();
-    let sender = sender(ingest, request)?;
     check_type(headers)?;
     let presented = presented(headers)?;
     let body = body::read(request, payload, ingest.body_limit, ingest.body_timeout).await?;
