@@ -29,4 +29,4 @@ pub use dead_letters::DeadLetterItem;
 pub use error::{Disposition, StoreError};
 pub use migrate::migrate;
 pub use snapshot::{Answer, Applied, Approval, Policy, Stage};
-pub use webhooks::{WebhookItem, WebhookOutcome};
+pub use webhooks::{ReplayVerdict, Unreadable, WebhookItem, WebhookOutcome, read_envelope};

@@ -27,13 +27,29 @@ pub(crate) trait Work: Sync {
     ) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
 }
 
+/// How a transaction whose work succeeded ends.
+#[derive(Clone, Copy)]
+enum End {
+    Commit,
+    Undo,
+}
+
 impl Store {
     /// Does `work` in a transaction; commits when it succeeds.
     pub(crate) async fn transact<W: Work>(&self, work: W) -> Result<W::Output, StoreError> {
+        self.transact_to(End::Commit, work).await
+    }
+
+    /// Does `work` in a transaction that is then undone: what it yields is what it would have done.
+    pub(crate) async fn rehearse<W: Work>(&self, work: W) -> Result<W::Output, StoreError> {
+        self.transact_to(End::Undo, work).await
+    }
+
+    async fn transact_to<W: Work>(&self, end: End, work: W) -> Result<W::Output, StoreError> {
         let mut client = self.writer().await?;
         let began = Instant::now();
         for attempt in 1.. {
-            let result = attempt_once(&mut client, &work).await;
+            let result = attempt_once(&mut client, end, &work).await;
             match result {
                 Err(StoreError::Contention { .. }) if attempt < ATTEMPTS => {
                     tracing::debug!(name = W::NAME, attempt, "transactions met, trying again");
@@ -48,9 +64,13 @@ impl Store {
     }
 }
 
-async fn attempt_once<W: Work>(client: &mut Object, work: &W) -> Result<W::Output, StoreError> {
+async fn attempt_once<W: Work>(client: &mut Object, end: End, work: &W) -> Result<W::Output, StoreError> {
     let transaction = client.transaction().await.map_err(|e| StoreError::from_postgres(W::NAME, e))?;
     let value = work.run(&transaction).await?;
-    transaction.commit().await.map_err(|e| StoreError::from_postgres(W::NAME, e))?;
+    let ended = match end {
+        End::Commit => transaction.commit().await,
+        End::Undo => transaction.rollback().await,
+    };
+    ended.map_err(|e| StoreError::from_postgres(W::NAME, e))?;
     Ok(value)
 }

@@ -6,6 +6,11 @@
 //! row the other left.
 
 mod inbox;
+mod reading;
+mod verdict;
+
+pub use reading::{Unreadable, read_envelope};
+pub use verdict::ReplayVerdict;
 
 use std::collections::HashMap;
 
@@ -97,6 +102,15 @@ impl Store {
             return Ok(Vec::new());
         }
         self.transact(ApplyWebhooks { items }).await
+    }
+
+    /// What [`Store::apply_webhooks`] would answer now, found by doing it and undoing it. Premises
+    /// are locked meanwhile; the sequence of changes may skip numbers.
+    pub async fn rehearse_webhooks(&self, items: &[WebhookItem]) -> Result<Vec<WebhookOutcome>, StoreError> {
+        if items.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.rehearse(ApplyWebhooks { items }).await
     }
 }
 

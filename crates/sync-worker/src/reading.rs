@@ -1,12 +1,8 @@
 //! From a delivery to something that can be applied, or to the reason why it never can.
 
 use premise_broker::{Delivery, Verdict};
-use premise_domain::{
-    envelope::Envelope,
-    observation::Observation,
-    webhook::{Action, InvalidWebhook, WebhookEvent},
-};
-use premise_store::WebhookItem;
+use premise_domain::webhook::{Action, WebhookEvent};
+use premise_store::{WebhookItem, read_envelope};
 
 /// What was read of a delivery.
 #[derive(Debug)]
@@ -35,48 +31,16 @@ impl Oddities {
 
 /// Reads a delivery. What cannot be read now cannot be read later either: a poison message.
 pub(crate) fn read(delivery: &Delivery) -> Result<Reading, Verdict> {
-    let envelope: Envelope = serde_json::from_slice(delivery.body())
-        .map_err(|error| poison("malformed_envelope", format!("the message is no envelope: {error}")))?;
-    let mut idempotency_key = [0; 32];
-    hex_decode(&envelope.idempotency_key, &mut idempotency_key)
-        .ok_or_else(|| poison("malformed_envelope", "the idempotency key is no SHA-256 in hex".to_owned()))?;
-    let event = WebhookEvent::parse(&envelope.body).map_err(|error| match &error {
-        InvalidWebhook::Malformed(_) => poison("malformed", error.to_string()),
-        InvalidWebhook::Invalid(_) => poison("invalid", error.to_string()),
-    })?;
-    let oddities = Oddities::of(&event);
-    let (action, webhook_id) = (event.action, event.webhook_id.clone());
-    let observation = Observation::of_event(event, envelope.received_at, envelope.delivery_id)
-        .map_err(|error| poison("future_timestamp", error.to_string()))?;
-    let item = WebhookItem {
-        observation,
-        idempotency_key,
-        delivery_id: envelope.delivery_id,
-        webhook_id,
-        action,
-        received_at: envelope.received_at,
-    };
+    let (item, oddities) = read_envelope(delivery.body(), Oddities::of)
+        .map_err(|error| Verdict::DeadLetter { reason: error.reason, detail: error.detail })?;
     Ok(Reading { item, oddities })
-}
-
-fn poison(reason: &'static str, detail: String) -> Verdict {
-    Verdict::DeadLetter { reason, detail }
-}
-
-fn hex_decode(text: &str, into: &mut [u8; 32]) -> Option<()> {
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, at) in into.iter_mut().zip((0..64).step_by(2)) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
-    }
-    Some(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use chrono::{DateTime, Utc};
+    use premise_domain::envelope::Envelope;
     use premise_domain::signature::idempotency_key;
     use uuid::Uuid;
 

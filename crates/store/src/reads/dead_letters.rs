@@ -1,17 +1,21 @@
 //! Deliveries that were given up.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, str::FromStr};
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    ExpressionMethods, QueryDsl, QueryResult, Queryable, Selectable, SelectableHelper, dsl::count_star,
-    pg::Pg,
+    ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, Selectable, SelectableHelper,
+    dsl::count_star, pg::Pg,
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use premise_domain::{PremiseId, observation::Channel, webhook::Action};
 use uuid::Uuid;
 
 use super::{comparable, named, offset};
-use crate::{StoreError, schema::dead_letters};
+use crate::{
+    StoreError,
+    schema::{dead_letters, floors, premises},
+};
 
 /// What became of a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,19 +39,27 @@ impl DeadLetterStatus {
     }
 }
 
-/// The database holds a status that this program does not know.
+/// No status of a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown status of a dead letter {0:?}")]
+#[error("{0:?} is none of open, replayed and discarded")]
 pub struct UnknownStatus(String);
+
+impl FromStr for DeadLetterStatus {
+    type Err = UnknownStatus;
+
+    fn from_str(word: &str) -> Result<Self, UnknownStatus> {
+        [Self::Open, Self::Replayed, Self::Discarded]
+            .into_iter()
+            .find(|status| status.as_str() == word)
+            .ok_or_else(|| UnknownStatus(word.to_owned()))
+    }
+}
 
 impl TryFrom<String> for DeadLetterStatus {
     type Error = UnknownStatus;
 
     fn try_from(word: String) -> Result<Self, UnknownStatus> {
-        [Self::Open, Self::Replayed, Self::Discarded]
-            .into_iter()
-            .find(|status| status.as_str() == word)
-            .ok_or(UnknownStatus(word))
+        word.parse()
     }
 }
 
@@ -88,6 +100,23 @@ pub struct DeadLetterRow {
 pub struct DeadLetterFilter {
     pub reason: Option<String>,
     pub status: Option<DeadLetterStatus>,
+    pub premise_id: Option<PremiseId>,
+    pub action: Option<Action>,
+    /// Given up at this time or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Given up before this time.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// What holds in place of a stale statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The road it came by.
+    pub channel: String,
+    /// The delivery or the run that brought it.
+    pub source_ref: Uuid,
+    /// From when it holds.
+    pub effective_at: DateTime<Utc>,
 }
 
 /// Page `page` (from 1) of `limit` dead letters, newest first, and how many match in all.
@@ -115,6 +144,18 @@ async fn read_page(
         if let Some(status) = filter.status {
             query = query.filter(dead_letters::status.eq(status.as_str()));
         }
+        if let Some(id) = filter.premise_id {
+            query = query.filter(dead_letters::premise_id.eq(id.get()));
+        }
+        if let Some(action) = filter.action {
+            query = query.filter(dead_letters::action.eq(action.as_str()));
+        }
+        if let Some(from) = filter.from {
+            query = query.filter(dead_letters::dead_at.ge(from));
+        }
+        if let Some(to) = filter.to {
+            query = query.filter(dead_letters::dead_at.lt(to));
+        }
         query
     };
     let rows = matching()
@@ -125,6 +166,42 @@ async fn read_page(
         .load(conn)
         .await?;
     Ok((rows, matching().count().get_result(conn).await?))
+}
+
+/// One dead letter with its envelope, which holds the raw body and so personal data.
+pub async fn find(
+    conn: &mut AsyncPgConnection,
+    id: i64,
+) -> Result<Option<(DeadLetterRow, String)>, StoreError> {
+    let found = dead_letters::table
+        .find(id)
+        .select((DeadLetterRow::as_select(), dead_letters::envelope))
+        .first(conn)
+        .await
+        .optional();
+    named("find a dead letter", found)
+}
+
+/// What holds of the premise: its row, or for one that is not known the floor of the last complete
+/// snapshot.
+pub async fn holder(conn: &mut AsyncPgConnection, id: PremiseId) -> Result<Option<Holder>, StoreError> {
+    let row: QueryResult<Option<(String, Uuid, DateTime<Utc>)>> = premises::table
+        .find(id.get())
+        .select((premises::channel, premises::source_ref, premises::effective_at))
+        .first(conn)
+        .await
+        .optional();
+    if let Some((channel, source_ref, effective_at)) = named("find what holds", row)? {
+        return Ok(Some(Holder { channel, source_ref, effective_at }));
+    }
+    let floor: QueryResult<Option<(Uuid, DateTime<Utc>)>> =
+        floors::table.find("ppb").select((floors::run_id, floors::floor_at)).first(conn).await.optional();
+    let holder = |(source_ref, effective_at)| Holder {
+        channel: Channel::Full.as_str().to_owned(),
+        source_ref,
+        effective_at,
+    };
+    Ok(named("find the floor", floor)?.map(holder))
 }
 
 /// Open dead letters by reason; a reason that none has is left out.
