@@ -1,5 +1,7 @@
 //! The command line as data.
 
+mod dead_letters;
+
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
@@ -8,6 +10,8 @@ use clap_complete::Shell;
 use premise_domain::PremiseId;
 use url::Url;
 use uuid::Uuid;
+
+pub(crate) use dead_letters::{DeadLettersArgs, DeadLettersCommand};
 
 /// Operate premise-sync.
 #[derive(Debug, Parser)]
@@ -42,6 +46,9 @@ pub(crate) enum Command {
     /// What changes in the register.
     #[command(subcommand)]
     Changes(ChangesCommand),
+    /// Webhooks that were given up.
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
     /// Sign, check and send webhooks.
     #[command(subcommand)]
     Webhook(WebhookCommand),

@@ -7,6 +7,7 @@
 mod api;
 mod args;
 mod changes;
+mod dead_letters;
 mod doctor;
 mod events;
 mod premises;
@@ -58,6 +59,7 @@ async fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Status => status::run(&api, &out).await,
         Command::Premises(what) => premises::run(&api, &out, what).await,
         Command::Changes(what) => changes::run(&api, &out, what).await,
+        Command::DeadLetters(what) => dead_letters::run(&api, &out, what).await,
         Command::Webhook(what) => webhook::run(&api, &out, what).await,
         Command::Doctor { admin_url } => doctor::run(&api, &out, &admin_url).await,
         Command::Completions { shell } => {

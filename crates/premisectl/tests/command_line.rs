@@ -242,3 +242,20 @@ fn completions_and_help_work_without_an_api() {
     help.env("PREMISE_TOKEN", "t0ken");
     assert!(!stdout(&feed(help, "")).contains("t0ken"));
 }
+
+#[test]
+fn dead_letters_are_searched_and_shown() {
+    let page = r#"{"deadLetters":[{"id":5,"status":"open","reason":"invalid","premiseId":null}],"total":1,"page":1,"limit":20}"#;
+    let one = r#"{"id":5,"rawBody":"{}","verdictNow":{"verdict":"stale","supersededBy":{"channel":"full","sourceRef":"r1"}}}"#;
+    let (api, requests) = server(vec![(200, page), (200, one)]);
+    let args = ["dead-letters", "list", "--premise", "34014", "--from", "2026-01-01T00:00:00Z"];
+    let listed = stdout(&feed(premisectl(&api, &args), ""));
+    assert!(listed.contains("invalid") && listed.contains("1 of 1 (page 1)"), "{listed}");
+    let shown = stdout(&feed(premisectl(&api, &["dead-letters", "show", "5"]), ""));
+    assert!(shown.contains("stale") && shown.contains("r1") && !shown.contains("webhook id"), "{shown}");
+    let requests = requests.join().unwrap();
+    let line =
+        "/dead-letters?premiseId=PREMISE-34014&from=2026-01-01T00%3A00%3A00%2B00%3A00&page=1&limit=20 ";
+    assert!(requests[0].contains(line), "{}", requests[0]);
+    assert!(requests[1].contains("/dead-letters/5 "), "{}", requests[1]);
+}

@@ -1,6 +1,7 @@
 //! Answers as the outside sees them: camelCase, names as in the seed where it has one. Shaping happens here and
 //! nowhere else; the store returns typed rows.
 
+pub(crate) mod dead_letter;
 pub(crate) mod feed;
 pub(crate) mod figures;
 pub(crate) mod local_fields;

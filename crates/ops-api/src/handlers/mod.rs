@@ -1,6 +1,7 @@
 //! One file per subject. A handler reads its parameters, asks the store, and hands the rows to `dto`.
 
 pub(crate) mod changes;
+pub(crate) mod dead_letters;
 pub(crate) mod events;
 pub(crate) mod figures;
 pub(crate) mod local_fields;

@@ -5,6 +5,7 @@
 mod access;
 mod approval;
 mod changes;
+mod dead_letters;
 mod dry_run;
 mod faults;
 mod local_fields;
