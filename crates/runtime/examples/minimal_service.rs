@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::web;
-use premise_runtime::{CommandFuture, Program, Routes, Secret, Service, Settings, Shutdown};
+use premise_runtime::{CommandFuture, Program, Routes, Secret, Service, Settings, Shutdown, Source};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,7 @@ struct Config {
 struct Minimal {
     fault: Fault,
     working: AtomicBool,
+    source: Source,
 }
 
 #[async_trait::async_trait]
@@ -51,6 +52,12 @@ impl Service for Minimal {
 
     fn ready(&self) -> Result<(), String> {
         if self.working.load(Ordering::Relaxed) { Ok(()) } else { Err("not at work".to_owned()) }
+    }
+
+    fn reload(&self) -> anyhow::Result<()> {
+        let config: Config = self.source.load()?.section("worker")?;
+        tracing::info!(fault = ?config.fault, "minimal reloaded");
+        Ok(())
     }
 
     async fn run(self: Arc<Self>, shutdown: Shutdown) -> anyhow::Result<()> {
@@ -92,7 +99,7 @@ async fn stuck() -> &'static str {
 
 fn build(settings: &mut Settings) -> anyhow::Result<Arc<dyn Service>> {
     let config: Config = settings.section("worker")?;
-    Ok(Arc::new(Minimal { fault: config.fault, working: AtomicBool::new(false) }))
+    Ok(Arc::new(Minimal { fault: config.fault, working: AtomicBool::new(false), source: settings.source() }))
 }
 
 fn greet() -> CommandFuture<'static> {

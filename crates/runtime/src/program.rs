@@ -171,6 +171,7 @@ async fn serve(
         made = build(settings, &registry) => made?,
         _ = signals.next() => return Ok(()),
     };
+    let reloads = services.clone();
     let process = Process::new(services, registry).drain(shutdown.drain()).workers(http.workers);
     let public = process.has_routes().then(|| bind("http", http.bind)).transpose()?;
     let running = process.start(Listeners { admin, public })?;
@@ -180,9 +181,9 @@ async fn serve(
         public = running.public_addr().map(tracing::field::display),
         "{name} is serving"
     );
-    let watch = signals.end(&running);
+    let watch = signals.watch(&running, reloads);
     let ended = running.wait().await;
-    watch.abort();
+    drop(watch);
     ended?;
     tracing::info!("{name} has ended");
     Ok(())

@@ -31,6 +31,12 @@ pub trait Service: Send + Sync + 'static {
     /// `Err(reason)` turns `/readyz` to 503. Cheap and without I/O: it is asked at every probe.
     fn ready(&self) -> Result<(), String>;
 
+    /// Reads again what may change while the process runs, on SIGHUP. An error is logged by the caller, and must
+    /// leave the service as it was. Called on a thread that may wait for files, one call at a time.
+    fn reload(&self) -> anyhow::Result<()> {
+        Ok(())
+    }
+
     /// Works until drained. An error, or returning before the drain began, ends the process with a failing code.
     async fn run(self: Arc<Self>, shutdown: Shutdown) -> anyhow::Result<()>;
 }

@@ -161,6 +161,28 @@ async fn the_deadline_ends_a_stubborn_process() {
 }
 
 #[tokio::test]
+async fn sighup_reloads_and_a_bad_file_ends_nothing() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let write = |text: &str| std::fs::write(file.path(), text).unwrap();
+    write("[worker]\nfault = 'none'");
+    let mut serving = Serving::start(&[("PREMISE_CONFIG", file.path().to_str().unwrap())]);
+    // Read but not acted on: this service takes its fault from its start.
+    write("[worker]\nfault = 'ends'");
+    serving.signal(Signal::SIGHUP);
+    assert_eq!(serving.line("minimal reloaded")["fault"], "Ends");
+    write("[worker]\ntoken = 'hunter2\n");
+    serving.signal(Signal::SIGHUP);
+    let told = serving.line("minimal could not reload and keeps what it had");
+    assert_eq!(told["level"], "ERROR", "{told}");
+    assert!(told["error"].as_str().unwrap().contains(file.path().to_str().unwrap()), "{told}");
+    assert!(!told.to_string().contains("hunter2"), "{told}");
+    assert_eq!(status(serving.admin, "/readyz").await, "HTTP/1.1 200");
+    serving.signal(Signal::SIGTERM);
+    let (code, log) = serving.end();
+    assert_eq!(code, Some(0), "{log}");
+}
+
+#[tokio::test]
 async fn sigkill_frees_the_ports_for_the_next_process() {
     let first = Serving::start(&[]);
     let (public, admin) = (first.public.to_string(), first.admin.to_string());

@@ -13,6 +13,7 @@ mod common;
 mod error;
 mod layers;
 mod names;
+mod source;
 
 use std::path::Path;
 
@@ -24,6 +25,7 @@ pub use common::{
     AdminSettings, DatabaseSettings, HttpSettings, LogFormat, LogSettings, Profile, ShutdownSettings,
 };
 pub use error::ConfigError;
+pub use source::Source;
 
 use layers::{EnvVar, Typing};
 
@@ -42,6 +44,7 @@ pub struct Settings {
     profile: Profile,
     check_only: bool,
     report: toml::Table,
+    source: Source,
 }
 
 impl Settings {
@@ -50,25 +53,19 @@ impl Settings {
         file: Option<&Path>,
         env: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let text = match file {
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|source| ConfigError::Unreadable { path: path.display().to_string(), source })?,
-            None => String::new(),
-        };
-        let origin =
-            file.map_or_else(|| "the configuration file".to_owned(), |path| path.display().to_string());
-        Self::from_parts(&origin, &text, env)
+        Source::file(file.map(Path::to_owned), env).load()
     }
 
     /// Settings from a text instead of a file, for tests: `Settings::from_toml("[http]\nbind = …")`.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        Self::from_parts("the given text", text, [])
+        Source::text(text).load()
     }
 
     fn from_parts(
         origin: &str,
         text: &str,
         env: impl IntoIterator<Item = (String, String)>,
+        source: Source,
     ) -> Result<Self, ConfigError> {
         let mut file = layers::parse_file(origin, text)?;
         let mut env = layers::env_vars(env)?;
@@ -81,6 +78,7 @@ impl Settings {
             profile,
             check_only: false,
             report: toml::Table::new(),
+            source,
         })
     }
 
@@ -116,6 +114,11 @@ impl Settings {
     /// Which of the seed's environments this is; it chooses default schedules.
     pub fn profile(&self) -> Profile {
         self.profile
+    }
+
+    /// Where these settings came from, to read them again.
+    pub fn source(&self) -> Source {
+        self.source.clone()
     }
 
     /// Whether the process only checks its configuration: a build may then skip what costs time.

@@ -44,7 +44,8 @@ impl Default for Webhook {
 }
 
 fn settings(toml: &str, env: &[(&str, &str)]) -> Result<Settings, ConfigError> {
-    Settings::from_parts("test.toml", toml, env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+    let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    Settings::from_parts("test.toml", toml, env, Source::text(toml))
 }
 
 fn webhook(toml: &str, env: &[(&str, &str)]) -> Result<Webhook, ConfigError> {
