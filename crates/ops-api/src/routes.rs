@@ -9,7 +9,7 @@ use actix_web::http::header::HeaderValue;
 use actix_web::web::{self, ServiceConfig, get, patch, post, resource};
 use uuid::Uuid;
 
-use crate::handlers::{changes, dead_letters, events, figures, local_fields, premises, runs, start};
+use crate::handlers::{changes, dead_letters, discard, events, figures, local_fields, premises, runs, start};
 use crate::{Api, console};
 
 /// Base path of the API.
@@ -40,6 +40,7 @@ pub(crate) fn mount(cfg: &mut ServiceConfig, api: &Arc<Api>) {
         .service(at("/sync-runs/{run}/approve").route(post().to(runs::approve)))
         .service(at("/dead-letters").route(get().to(dead_letters::list)))
         .service(at("/dead-letters/{letter}").route(get().to(dead_letters::show)))
+        .service(at("/dead-letters/{letter}/discard").route(post().to(discard::discard_letter)))
         .service(at(&format!("/{PREMISE}/history")).route(get().to(premises::history)))
         .service(
             at(&format!("/{PREMISE}")).route(get().to(premises::show)).route(patch().to(local_fields::set)),

@@ -1,6 +1,6 @@
 //! Dead letters: what was given up, why, and what a replay would do.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Verdict;
 use crate::api::Api;
@@ -31,6 +31,9 @@ const LINES: &[(&str, &str)] = &[
     ("received at", "receivedAt"),
     ("first failed at", "firstFailedAt"),
     ("given up at", "deadAt"),
+    ("settled by", "settledBy"),
+    ("settled at", "settledAt"),
+    ("settled because", "settledReason"),
     ("sender", "remoteAddr"),
     ("key", "keyId"),
     ("trace", "traceparent"),
@@ -54,6 +57,11 @@ pub(crate) async fn run(api: &Api, out: &Printer, what: DeadLettersCommand) -> a
         }
         DeadLettersCommand::Show { id } => {
             let letter = api.get(&format!("dead-letters/{id}"), &[]).await?;
+            out.document(&letter, describe)?;
+        }
+        DeadLettersCommand::Discard { id, reason } => {
+            let body = json!({ "reason": reason });
+            let letter = api.post_json(&format!("dead-letters/{id}/discard"), &body).await?;
             out.document(&letter, describe)?;
         }
     }

@@ -259,3 +259,14 @@ fn dead_letters_are_searched_and_shown() {
     assert!(requests[0].contains(line), "{}", requests[0]);
     assert!(requests[1].contains("/dead-letters/5 "), "{}", requests[1]);
 }
+
+#[test]
+fn a_discard_needs_a_reason() {
+    let (api, requests) = server(vec![(200, r#"{"id":5,"status":"discarded","settledBy":"operator:ops"}"#)]);
+    let told = feed(premisectl(&api, &["dead-letters", "discard", "5", "--reason", "a test"]), "");
+    assert!(stdout(&told).contains("operator:ops"), "{}", stderr(&told));
+    let request = requests.join().unwrap().remove(0);
+    assert!(request.starts_with("POST /api/master-data/premises/dead-letters/5/discard "), "{request}");
+    assert!(request.ends_with(r#"{"reason":"a test"}"#), "{request}");
+    assert_eq!(feed(premisectl(&api, &["dead-letters", "discard", "5"]), "").status.code(), Some(2));
+}

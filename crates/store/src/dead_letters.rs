@@ -1,5 +1,7 @@
 //! Dead letters: deliveries that were given up, kept so that nothing PPB said is lost.
 
+mod discarding;
+
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
 use premise_domain::{PremiseId, webhook::Action};
@@ -7,6 +9,8 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::{Store, StoreError, transact::Work};
+
+pub use discarding::{Discard, discard};
 
 /// A dead letter to keep.
 #[derive(Debug, Clone)]

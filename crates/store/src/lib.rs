@@ -10,6 +10,7 @@
 //! it); runs and reads go through diesel. See `docs/adr/`.
 
 mod apply;
+pub mod audit_reason;
 mod connect;
 mod dead_letters;
 mod error;
@@ -25,7 +26,7 @@ mod transact;
 mod webhooks;
 
 pub use connect::{Connection, Store};
-pub use dead_letters::DeadLetterItem;
+pub use dead_letters::{DeadLetterItem, Discard, discard};
 pub use error::{Disposition, StoreError};
 pub use migrate::migrate;
 pub use snapshot::{Answer, Applied, Approval, Policy, Stage};

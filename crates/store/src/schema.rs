@@ -171,5 +171,8 @@ diesel::table! {
         dead_at -> Timestamptz,
         status -> Text,
         envelope -> Text,
+        settled_by -> Nullable<Text>,
+        settled_at -> Nullable<Timestamptz>,
+        settled_reason -> Nullable<Text>,
     }
 }

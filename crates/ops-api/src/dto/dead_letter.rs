@@ -35,6 +35,13 @@ pub(crate) struct DeadLetterView {
     received_at: DateTime<Utc>,
     first_failed_at: DateTime<Utc>,
     dead_at: DateTime<Utc>,
+    /// Who replayed or discarded it last, when and why; an open one has died again since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled_reason: Option<String>,
 }
 
 impl From<DeadLetterRow> for DeadLetterView {
@@ -53,6 +60,9 @@ impl From<DeadLetterRow> for DeadLetterView {
             received_at: row.received_at,
             first_failed_at: row.first_failed_at,
             dead_at: row.dead_at,
+            settled_by: row.settled_by,
+            settled_at: row.settled_at,
+            settled_reason: row.settled_reason,
         }
     }
 }

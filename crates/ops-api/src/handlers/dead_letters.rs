@@ -83,6 +83,6 @@ pub(crate) async fn show(
     Ok(Json(DeadLetterDetail::new(row, message, VerdictView::new(verdict, holder))))
 }
 
-fn unknown(letter: i64) -> ApiError {
+pub(super) fn unknown(letter: i64) -> ApiError {
     not_found(format!("there is no dead letter {letter}"))
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod changes;
 pub(crate) mod dead_letters;
+pub(crate) mod discard;
 pub(crate) mod events;
 pub(crate) mod figures;
 pub(crate) mod local_fields;

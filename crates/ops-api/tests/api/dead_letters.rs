@@ -140,3 +140,27 @@ async fn the_body_is_for_operators_only() {
     assert_eq!(get(&one, "operator-token-of-16").await.body["rawBody"], body);
     assert_eq!(get("/dead-letters/99", "operator-token-of-16").await.problem(), (404, "not_found"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_discard_is_once_and_tells_who_and_why() {
+    let served = Served::start_with(TOKENS, |_, _| {}).await;
+    let letter = bury(&served, "invalid", "{}").await;
+    let discard = async |letter: i64, reason: &str, token: &str| {
+        let request = served.request(Method::POST, &format!("/dead-letters/{letter}/discard"));
+        answer(request.json(&json!({"reason": reason})).bearer_auth(token)).await
+    };
+    let (viewer, operator) = ("viewer-token-of-16", "operator-token-of-16");
+    assert_eq!(discard(letter, "a test of PPB", viewer).await.problem(), (403, "forbidden"));
+    assert_eq!(discard(letter, " ", operator).await.problem(), (422, "invalid_reason"));
+    assert_eq!(discard(99, "a test of PPB", operator).await.problem(), (404, "not_found"));
+    let done = discard(letter, " a test of PPB ", operator).await;
+    assert_eq!(done.status, 200, "{}", done.body);
+    let told =
+        |body: &Value| [body["status"].clone(), body["settledBy"].clone(), body["settledReason"].clone()];
+    let expected = [json!("discarded"), json!("operator:ops"), json!("a test of PPB")];
+    assert_eq!(told(&done.body), expected);
+    assert!(done.body["settledAt"].is_string());
+    assert_eq!(discard(letter, "again", operator).await.problem(), (409, "dead_letter_not_open"));
+    let shown = served.request(Method::GET, &format!("/dead-letters/{letter}")).bearer_auth(operator);
+    assert_eq!(told(&answer(shown).await.body), expected);
+}

@@ -15,6 +15,14 @@ pub(crate) enum DeadLettersCommand {
         /// Its number.
         id: i64,
     },
+    /// Give one up for good; it stays on record with who did it and why.
+    Discard {
+        /// Its number.
+        id: i64,
+        /// Why, for the record.
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -92,6 +92,12 @@ pub struct DeadLetterRow {
     /// What became of it.
     #[diesel(deserialize_as = String)]
     pub status: DeadLetterStatus,
+    /// Who replayed or discarded it last; it may have died again since.
+    pub settled_by: Option<String>,
+    /// When.
+    pub settled_at: Option<DateTime<Utc>>,
+    /// Why, in their words.
+    pub settled_reason: Option<String>,
 }
 
 /// Which dead letters; what is `None` does not narrow.
