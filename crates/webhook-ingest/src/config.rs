@@ -2,7 +2,8 @@
 //!
 //! The common case needs one variable, `PREMISE__WEBHOOK__SECRET` or `PREMISE__WEBHOOK__SECRET_FILE`. While a
 //! secret is rotated, the old one is `previous_secret` with `previous_secret_expires_at`. Further ones go into
-//! the list `secrets` of the file.
+//! the list `secrets` of the file. On SIGHUP the file and the secrets' files are read again, and the secrets
+//! with their ids and expiries replaced; every other key, and the environment itself, takes a restart.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

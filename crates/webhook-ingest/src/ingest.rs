@@ -13,15 +13,15 @@ use crate::config::WebhookConfig;
 use crate::duplicates::Duplicates;
 use crate::error::Refusal;
 use crate::freshness::Windows;
-use crate::keyring::Keyring;
+use crate::keyring::{CurrentKeyring, Keyring};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 
-/// The receiver's parts; immutable but for the memory of repeats, the budgets and the permits.
+/// The receiver's parts; immutable but for the secrets, the memory of repeats, the budgets and the permits.
 #[derive(Debug)]
 pub(crate) struct Ingest {
     pub(crate) senders: Senders,
-    pub(crate) keyring: Keyring,
+    pub(crate) keyring: CurrentKeyring,
     pub(crate) windows: Windows,
     pub(crate) limits: Limits,
     pub(crate) body_limit: usize,
@@ -45,7 +45,7 @@ impl Ingest {
         let keep = Duration::from_secs(u64::from(config.past_window_seconds));
         Self {
             senders,
-            keyring,
+            keyring: CurrentKeyring::new(keyring),
             windows: Windows { past: config.past_window(), future: config.future_window() },
             limits: Limits::new(config.failure_rate(), config.sender_rate()),
             body_limit: config.body_limit_bytes,
@@ -56,6 +56,14 @@ impl Ingest {
             publisher,
             metrics,
         }
+    }
+
+    /// From now on only these secrets count; requests in hand keep what verified them.
+    pub(crate) fn replace_keyring(&self, ring: Keyring) {
+        self.metrics.know(&ring);
+        let keys: Vec<&str> = ring.ids().collect();
+        tracing::info!(?keys, "webhook secrets reloaded: {}; other settings take a restart", keys.join(", "));
+        self.keyring.replace(ring);
     }
 
     /// Counts and logs a webhook that the broker holds.

@@ -1,4 +1,9 @@
 //! The secrets shared with PPB, each with an id and perhaps an expiry.
+//!
+//! The ring is replaced as a whole when secrets are reloaded. A request takes the ring of its moment once, and
+//! what it verified with stays true of it.
+
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use premise_domain::signature::{EmptySecret, PresentedSignatures, SigningKey};
@@ -31,30 +36,35 @@ impl Key {
 
 /// All secrets.
 #[derive(Debug)]
-pub(crate) struct Keyring(Vec<Key>);
+pub(crate) struct Keyring(Vec<Arc<Key>>);
 
-/// Which secret of the ring verified a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct KeyIndex(usize);
+/// The ring that counts now.
+#[derive(Debug)]
+pub(crate) struct CurrentKeyring(RwLock<Arc<Keyring>>);
 
-impl KeyIndex {
-    pub(crate) fn get(self) -> usize {
-        self.0
+impl CurrentKeyring {
+    pub(crate) fn new(ring: Keyring) -> Self {
+        Self(RwLock::new(Arc::new(ring)))
+    }
+
+    pub(crate) fn get(&self) -> Arc<Keyring> {
+        // A pointer is valid whatever happened to who held the lock.
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn replace(&self, ring: Keyring) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
     }
 }
 
 impl Keyring {
     pub(crate) fn new(keys: Vec<Key>) -> Self {
-        Self(keys)
+        Self(keys.into_iter().map(Arc::new).collect())
     }
 
     /// Ids in ring order.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(Key::id)
-    }
-
-    pub(crate) fn id(&self, index: KeyIndex) -> &str {
-        self.0[index.0].id()
+        self.0.iter().map(|key| key.id())
     }
 
     /// The first accepted secret that signed exactly these bytes.
@@ -63,9 +73,9 @@ impl Keyring {
         body: &[u8],
         presented: &PresentedSignatures,
         now: DateTime<Utc>,
-    ) -> Option<KeyIndex> {
-        let signed = |key: &Key| key.accepted_at(now) && key.signing.verify(body, presented);
-        self.0.iter().position(signed).map(KeyIndex)
+    ) -> Option<Arc<Key>> {
+        let signed = |key: &&Arc<Key>| key.accepted_at(now) && key.signing.verify(body, presented);
+        self.0.iter().find(signed).map(Arc::clone)
     }
 }
 
@@ -85,9 +95,10 @@ mod tests {
             PresentedSignatures::parse(&hex).unwrap()
         };
         let before = end - chrono::TimeDelta::microseconds(1);
-        let verified = |secret: &[u8], at| ring.verify(b"{}", &sign(secret), at).map(|index| ring.id(index));
-        assert_eq!(verified(b"new", end), Some("current"));
-        assert_eq!(verified(b"old", before), Some("previous"));
+        let verified =
+            |secret: &[u8], at| ring.verify(b"{}", &sign(secret), at).map(|key| key.id().to_owned());
+        assert_eq!(verified(b"new", end).as_deref(), Some("current"));
+        assert_eq!(verified(b"old", before).as_deref(), Some("previous"));
         assert_eq!(verified(b"old", end), None);
         assert_eq!(verified(b"other", before), None);
     }

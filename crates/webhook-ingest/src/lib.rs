@@ -35,7 +35,7 @@ use std::sync::Arc;
 use actix_web::web;
 use async_trait::async_trait;
 use premise_broker::{BrokerConfig, Publisher};
-use premise_runtime::{Routes, Service, Settings, Shutdown};
+use premise_runtime::{Routes, Service, Settings, Shutdown, Source};
 use prometheus::Registry;
 
 pub use config::{SecretEntry, WebhookConfig};
@@ -48,6 +48,7 @@ pub const PATH: &str = "/api/master-data/premises/webhook";
 /// The webhook receiver.
 pub struct WebhookIngest {
     ingest: web::Data<Ingest>,
+    source: Source,
 }
 
 /// Builds the receiver from the sections `webhook` and `broker`.
@@ -60,7 +61,7 @@ pub async fn build(settings: &mut Settings, registry: &Registry) -> anyhow::Resu
     let metrics = Metrics::register(registry, &keyring)?;
     let publisher = Publisher::start(&broker, "webhook-ingest");
     let ingest = Ingest::new(&config, keyring, senders, metrics, publisher);
-    Ok(Arc::new(WebhookIngest { ingest: web::Data::new(ingest) }))
+    Ok(Arc::new(WebhookIngest { ingest: web::Data::new(ingest), source: settings.source() }))
 }
 
 #[async_trait]
@@ -78,6 +79,15 @@ impl Service for WebhookIngest {
 
     fn ready(&self) -> Result<(), String> {
         self.ingest.publisher.readiness().check().map_err(|reason| reason.to_string())
+    }
+
+    /// Takes over the secrets, once the whole section is valid as at a start.
+    fn reload(&self) -> anyhow::Result<()> {
+        let mut settings = self.source.load()?;
+        let config: WebhookConfig = settings.section("webhook")?;
+        config.senders(settings.profile())?;
+        self.ingest.replace_keyring(config.keyring(chrono::Utc::now())?);
+        Ok(())
     }
 
     /// The listener has stopped accepting and the requests in hand are answered when the drain reaches

@@ -7,9 +7,9 @@ use prometheus::{
 };
 
 use crate::error::Refusal;
-use crate::keyring::{KeyIndex, Keyring};
+use crate::keyring::Keyring;
 
-/// Metrics of the ingest, resolved to their children at start: no label look-up per request.
+/// Metrics of the ingest, resolved to their children at start but for the secrets, which may change.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     /// `premise_webhook_confirm_seconds`: from publishing to the broker's confirm.
@@ -20,8 +20,8 @@ pub(crate) struct Metrics {
     accepted: IntCounter,
     duplicate: IntCounter,
     refused: HashMap<&'static str, IntCounter>,
-    /// `premise_webhook_signature_key_total{key}`: verified requests by secret, in ring order.
-    keys: Vec<IntCounter>,
+    /// `premise_webhook_signature_key_total{key}`: verified requests by secret.
+    keys: IntCounterVec,
 }
 
 impl Metrics {
@@ -50,14 +50,23 @@ impl Metrics {
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(keys.clone()))?;
         let codes = Refusal::samples().into_iter().map(|refusal| refusal.row().code);
-        Ok(Self {
+        let metrics = Self {
             confirm,
             in_flight,
             accepted: requests.with_label_values(&["accepted"]),
             duplicate: requests.with_label_values(&["duplicate"]),
             refused: codes.map(|code| (code, requests.with_label_values(&[code]))).collect(),
-            keys: keyring.ids().map(|id| keys.with_label_values(&[id])).collect(),
-        })
+            keys,
+        };
+        metrics.know(keyring);
+        Ok(metrics)
+    }
+
+    /// Shows the ring's secrets, those without a request too. Old ones stay as they are.
+    pub(crate) fn know(&self, keyring: &Keyring) {
+        for id in keyring.ids() {
+            self.keys.with_label_values(&[id]);
+        }
     }
 
     pub(crate) fn accepted(&self) {
@@ -75,7 +84,7 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn verified_by(&self, key: KeyIndex) {
-        self.keys[key.get()].inc();
+    pub(crate) fn verified_by(&self, key_id: &str) {
+        self.keys.with_label_values(&[key_id]).inc();
     }
 }

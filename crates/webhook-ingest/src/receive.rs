@@ -63,9 +63,9 @@ async fn take(ingest: &Ingest, request: VerifiedRequest) -> Result<Taken, Refusa
         Ok(Known::Accepted(delivery_id)) => return conclude(read, delivery_id, true),
         Err(_) => return Err(PublishError::DeadlinePassed(ingest.confirm_deadline).into()),
     };
-    ingest.limits.stores(ingest.keyring.id(request.key())).map_err(Refusal::RateLimited)?;
+    ingest.limits.stores(request.key_id()).map_err(Refusal::RateLimited)?;
     let permit = ingest.permits.try_acquire().map_err(|_| Refusal::Overloaded)?;
-    let envelope = envelope(ingest, request, key)?;
+    let envelope = envelope(request, key)?;
     let delivery_id = envelope.delivery_id;
     let _confirmed: Confirmed = publish(ingest, &envelope, &read, deadline).await?;
     drop(permit);
@@ -99,12 +99,12 @@ fn read(ingest: &Ingest, request: &VerifiedRequest) -> Result<Read, Refusal> {
     }
 }
 
-fn envelope(ingest: &Ingest, request: VerifiedRequest, idempotency_key: String) -> Result<Envelope, Refusal> {
+fn envelope(request: VerifiedRequest, idempotency_key: String) -> Result<Envelope, Refusal> {
     Ok(Envelope {
         delivery_id: Uuid::new_v4(),
         received_at: request.received_at(),
         idempotency_key,
-        key_id: ingest.keyring.id(request.key()).to_owned(),
+        key_id: request.key_id().to_owned(),
         remote_addr: request.sender().to_string(),
         traceparent: request.traceparent().map(ToOwned::to_owned),
         body: String::from_utf8(request.into_body())

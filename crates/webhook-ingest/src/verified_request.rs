@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
@@ -18,14 +19,14 @@ use crate::allowlist::NotAllowed;
 use crate::body;
 use crate::error::Refusal;
 use crate::ingest::Ingest;
-use crate::keyring::KeyIndex;
+use crate::keyring::Key;
 use crate::traceparent;
 use crate::unread::Rejected;
 
 /// Proof of sender and signature.
 pub(crate) struct VerifiedRequest {
     body: Vec<u8>,
-    key: KeyIndex,
+    key: Arc<Key>,
     sender: IpAddr,
     received_at: DateTime<Utc>,
     traceparent: Option<String>,
@@ -41,8 +42,9 @@ impl VerifiedRequest {
         self.body
     }
 
-    pub(crate) fn key(&self) -> KeyIndex {
-        self.key
+    /// Id of the secret that signed it.
+    pub(crate) fn key_id(&self) -> &str {
+        self.key.id()
     }
 
     pub(crate) fn sender(&self) -> IpAddr {
@@ -101,8 +103,9 @@ async fn authenticate(
     check_type(headers)?;
     let presented = presented(headers)?;
     let body = body::read(request, payload, ingest.body_limit, ingest.body_timeout).await?;
-    let key = ingest.keyring.verify(&body, &presented, received_at).ok_or(Refusal::SignatureInvalid)?;
-    ingest.metrics.verified_by(key);
+    let ring = ingest.keyring.get();
+    let key = ring.verify(&body, &presented, received_at).ok_or(Refusal::SignatureInvalid)?;
+    ingest.metrics.verified_by(key.id());
     let trace = headers.get("traceparent").and_then(|value| value.to_str().ok());
     let traceparent = trace.and_then(traceparent::checked).map(ToOwned::to_owned);
     Ok(VerifiedRequest { body, key, sender, received_at, traceparent })
