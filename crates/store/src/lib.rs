@@ -19,6 +19,7 @@ mod migrate;
 pub mod pull_history;
 pub mod reads;
 pub mod runs;
+pub mod schedule;
 mod schema;
 mod snapshot;
 mod tombstones;

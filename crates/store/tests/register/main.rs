@@ -7,6 +7,7 @@ mod feed;
 mod histories;
 mod local_fields;
 mod runs;
+mod schedule;
 mod snapshots;
 mod support;
 mod webhooks;
