@@ -109,6 +109,9 @@ impl PpbConfig {
     }
 }
 
+/// In place of a schedule: the one of the profile.
+pub const BY_PROFILE: &str = "profile";
+
 /// Section `pull`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -135,6 +138,14 @@ pub struct PullConfig {
     pub tombstone_days: u32,
     /// How far a complete answer may differ from the register.
     pub acceptance: Limits,
+    /// When everything is pulled: a cron expression, `""` for never, or [`BY_PROFILE`].
+    pub full_schedule: String,
+    /// When changes are pulled, likewise.
+    pub incremental_schedule: String,
+    /// Time zone of both schedules, by its name in the IANA database.
+    pub time_zone: String,
+    /// How much later than scheduled a run may be asked for; each process chooses within it.
+    pub schedule_jitter_seconds: u32,
 }
 
 impl Default for PullConfig {
@@ -151,6 +162,10 @@ impl Default for PullConfig {
             confirm_after_minutes: 10,
             tombstone_days: 365,
             acceptance: Limits::default(),
+            full_schedule: BY_PROFILE.to_owned(),
+            incremental_schedule: BY_PROFILE.to_owned(),
+            time_zone: "Africa/Nairobi".to_owned(),
+            schedule_jitter_seconds: 60,
         }
     }
 }

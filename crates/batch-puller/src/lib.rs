@@ -8,6 +8,7 @@
 //! * The run's row in Postgres is the truth; a message only wakes the puller. A request whose message was
 //!   lost, or that was made while the broker was away, is found by a look at the queued runs.
 //! * One run at a time per source, by a unique index; a claim is atomic, so any number of pullers is safe.
+//! * One run per slot of the schedule, however many replicas look at the clock: the slot is a unique key.
 //! * Memory does not grow with the number of rows.
 //! * No default leads to PPB's real host.
 
@@ -21,9 +22,11 @@ pub mod progress;
 pub mod retry;
 pub mod rows;
 pub mod run;
+pub mod schedule;
 pub mod stream;
 
 mod requests;
+mod scheduler;
 
 use std::{sync::Arc, time::Duration};
 
@@ -40,6 +43,8 @@ use self::{
     probe::Probe,
     requests::Requests,
     run::Runner,
+    schedule::Schedules,
+    scheduler::Scheduler,
 };
 
 /// The puller.
@@ -47,6 +52,7 @@ pub struct BatchPuller {
     consumer: Consumer,
     publisher: Publisher,
     requests: Requests,
+    scheduler: Scheduler,
 }
 
 /// Builds the puller from the sections `ppb`, `pull`, `broker` and `database`.
@@ -57,23 +63,26 @@ pub async fn build(settings: &mut Settings, registry: &Registry) -> anyhow::Resu
     let broker: BrokerConfig = settings.section("broker")?;
     let database: DatabaseSettings = settings.section("database")?;
     pull.check()?;
+    let wanted = Schedules::new(&pull, settings.profile())?;
     let metrics = Metrics::register(registry)?;
+    let store = Store::connect(database.url.expose(), usize::try_from(database.max_connections)?)?;
+    let publisher = Publisher::start(&broker, "batch-puller");
+    let scheduler = Scheduler::new(wanted, store.clone(), publisher.clone(), &pull);
     let runner = Runner {
-        store: Store::connect(database.url.expose(), usize::try_from(database.max_connections)?)?,
+        store,
         client: Client::new(&ppb, metrics.clone())?,
         probe: Probe::new(Duration::from_mins(pull.probe_memory_minutes)),
         ppb,
         pull,
         metrics,
     };
-    let publisher = Publisher::start(&broker, "batch-puller");
     let options = ConsumerOptions {
         max_batch: 1,
         prefetch: 1,
         ..ConsumerOptions::new(WorkQueue::SyncRuns, "batch-puller")
     };
     let consumer = Consumer::new(&broker, options, publisher.clone());
-    Ok(Arc::new(BatchPuller { consumer, publisher, requests: Requests::new(runner) }))
+    Ok(Arc::new(BatchPuller { consumer, publisher, requests: Requests::new(runner), scheduler }))
 }
 
 #[async_trait]
@@ -89,10 +98,11 @@ impl Service for BatchPuller {
 
     async fn run(self: Arc<Self>, shutdown: Shutdown) -> anyhow::Result<()> {
         let handler = self.requests.handler(&shutdown);
-        // Both end after the drain: a run in hand is finished, or ended when the drain is cut short.
+        // All end after the drain: a run in hand is finished, or ended when the drain is cut short.
         tokio::join!(
             self.consumer.run(&handler, shutdown.draining()),
             self.requests.look_until_drained(&shutdown),
+            self.scheduler.look_until_drained(&shutdown),
         );
         self.publisher.close().await;
         Ok(())

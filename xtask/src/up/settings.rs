@@ -61,6 +61,8 @@ impl Secrets {
             "shutdown": { "drain_seconds": drain.as_secs() },
             "webhook": { "secret": self.webhook, "secret_id": "local" },
             "ppb": { "url": ppb_url, "email": PPB_EMAIL, "password": self.ppb_password },
+            // `up` asks for the first pull and shows it; later ones are the user's to try.
+            "pull": { "full_schedule": "", "incremental_schedule": "" },
             // Mode `none` is refused by the service unless every listener is on loopback, as ours are.
             "auth": {
                 "mode": "none",

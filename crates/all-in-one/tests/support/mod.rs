@@ -140,7 +140,8 @@ async fn simulator(folder: &TempDir, setup: &Setup<'_>, receiver: &str) -> (Serv
 fn configuration(database: &TestDatabase, prefix: &QueuePrefix, ppb: &str) -> String {
     format!(
         "[database]\nurl = '{}'\n[broker]\nurl = '{}'\nqueue_prefix = '{}'\n[webhook]\nsecret = '{SECRET}'\n\
-         [ppb]\nurl = '{ppb}'\nemail = 'sync@premises.example'\npassword = 'simulated'\n",
+         [ppb]\nurl = '{ppb}'\nemail = 'sync@premises.example'\npassword = 'simulated'\n\
+         [pull]\nfull_schedule = ''\n",
         database.url(),
         prefix.broker_url(),
         prefix.as_str(),

@@ -6,5 +6,6 @@ mod faults;
 mod lifecycle;
 mod modes;
 mod queue;
+mod scheduled;
 mod size;
 mod support;

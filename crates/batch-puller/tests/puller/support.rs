@@ -30,7 +30,7 @@ pub(crate) struct Site {
     control_url: String,
     _simulator: ServiceProcess,
     _folder: TempDir,
-    database: TestDatabase,
+    pub(crate) database: TestDatabase,
     prefix: QueuePrefix,
 }
 
@@ -98,6 +98,7 @@ impl Site {
             .env("PREMISE__PULL__PROGRESS_MS", "50")
             .env("PREMISE__PULL__DEAD_AFTER_MS", "2000")
             .env("PREMISE__PULL__LOOK_MS", "500")
+            .env("PREMISE__PULL__FULL_SCHEDULE", "") // The tests ask.
     }
 
     /// Changes the simulator: `faults`, `features`, `premises/7`.

@@ -31,6 +31,7 @@ async fn with_puller(served: &Served) -> Ppb {
         .env("PREMISE__BROKER__URL", served.prefix.broker_url())
         .env("PREMISE__BROKER__QUEUE_PREFIX", served.prefix.as_str())
         .env("PREMISE__ADMIN__BIND", "127.0.0.1:0")
+        .env("PREMISE__PULL__FULL_SCHEDULE", "")
         .env("PREMISE__PPB__URL", told["ppb_url"].as_str().unwrap())
         .env("PREMISE__PPB__EMAIL", "sync@premises.example")
         .env("PREMISE__PPB__PASSWORD", "simulated");
