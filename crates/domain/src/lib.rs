@@ -20,6 +20,7 @@ pub mod rank;
 pub mod signature;
 pub mod source_row;
 pub mod source_time;
+pub mod standard_webhooks;
 pub mod sync_run;
 pub mod vocabulary;
 pub mod webhook;
