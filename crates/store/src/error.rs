@@ -1,7 +1,7 @@
 //! What can go wrong with Postgres, and what to do about it, decided where it arises.
 
 use deadpool_postgres::PoolError;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 use uuid::Uuid;
 
 /// What the caller should do about an error.
@@ -79,15 +79,17 @@ impl StoreError {
     }
 
     pub(crate) fn from_postgres(context: &'static str, error: tokio_postgres::Error) -> Self {
-        match error.code() {
-            Some(code)
-                if *code == SqlState::T_R_SERIALIZATION_FAILURE
-                    || *code == SqlState::T_R_DEADLOCK_DETECTED =>
-            {
-                Self::Contention { context }
-            }
-            Some(code) if !is_infrastructure(code) => Self::Refused { context, source: error.into() },
-            _ => Self::Unavailable { context, source: error.into() },
+        let Some(database) = error.as_db_error() else {
+            return Self::Unavailable { context, source: error.into() };
+        };
+        let code = database.code();
+        let source = DatabaseFault::of(database).into();
+        if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED {
+            Self::Contention { context }
+        } else if is_fault_of_the_input(code) {
+            Self::Refused { context, source }
+        } else {
+            Self::Unavailable { context, source }
         }
     }
 
@@ -97,23 +99,63 @@ impl StoreError {
     }
 
     pub(crate) fn from_diesel(context: &'static str, error: diesel::result::Error) -> Self {
-        use diesel::result::{DatabaseErrorKind, Error};
+        use diesel::result::{DatabaseErrorKind as Kind, Error};
         match error {
-            Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Contention { context },
+            Error::DatabaseError(Kind::SerializationFailure, _) => Self::Contention { context },
             Error::DatabaseError(
-                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+                Kind::UniqueViolation
+                | Kind::ForeignKeyViolation
+                | Kind::NotNullViolation
+                | Kind::CheckViolation
+                | Kind::ExclusionViolation
+                | Kind::RestrictViolation,
                 _,
             )
-            | Error::BrokenTransactionManager => Self::Unavailable { context, source: error.into() },
-            other => Self::Refused { context, source: other.into() },
+            | Error::DeserializationError(_)
+            | Error::SerializationError(_)
+            | Error::QueryBuilderError(_) => Self::Refused { context, source: error.into() },
+            other => Self::Unavailable { context, source: other.into() },
         }
     }
 }
 
-/// Classes of SQLSTATE that speak of the server, not of the statement: connection, resources,
-/// operator intervention, system error; and a read-only standby after a failover.
-fn is_infrastructure(code: &SqlState) -> bool {
-    ["08", "53", "57", "58"].contains(&&code.code()[..2]) || *code == SqlState::READ_ONLY_SQL_TRANSACTION
+/// What Postgres says, without what it repeats of a row: its details and hints, and the messages of
+/// the classes that quote values, never leave this crate.
+#[derive(Debug, thiserror::Error)]
+#[error("SQLSTATE {code}{}{}", place(.table.as_deref(), .constraint.as_deref()), quoted(.message.as_deref()))]
+struct DatabaseFault {
+    code: String,
+    table: Option<String>,
+    constraint: Option<String>,
+    message: Option<String>,
+}
+
+impl DatabaseFault {
+    fn of(error: &DbError) -> Self {
+        let message = (!is_fault_of_the_input(error.code())).then(|| error.message().to_owned());
+        Self {
+            code: error.code().code().to_owned(),
+            table: error.table().map(str::to_owned),
+            constraint: error.constraint().map(str::to_owned),
+            message,
+        }
+    }
+}
+
+fn place(table: Option<&str>, constraint: Option<&str>) -> String {
+    let table = table.map(|table| format!(" on {table}")).unwrap_or_default();
+    constraint.map_or(table.clone(), |constraint| format!("{table}, constraint {constraint}"))
+}
+
+fn quoted(message: Option<&str>) -> String {
+    message.map(|message| format!(": {message}")).unwrap_or_default()
+}
+
+/// Classes of SQLSTATE that speak of the values given: cardinality, data, integrity, and limits of
+/// the program such as too large an index entry. Everything else is about the server, its schema,
+/// its settings or its state, and no delivery is to blame for it.
+fn is_fault_of_the_input(code: &SqlState) -> bool {
+    ["21", "22", "23", "54"].contains(&&code.code()[..2])
 }
 
 #[cfg(test)]
@@ -121,14 +163,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_the_server_from_the_statement() {
-        for code in [SqlState::ADMIN_SHUTDOWN, SqlState::TOO_MANY_CONNECTIONS, SqlState::DISK_FULL] {
-            assert!(is_infrastructure(&code), "{code:?}");
+    fn only_what_speaks_of_values_is_the_inputs_fault() {
+        for code in [
+            SqlState::UNIQUE_VIOLATION,
+            SqlState::NOT_NULL_VIOLATION,
+            SqlState::UNTRANSLATABLE_CHARACTER,
+            SqlState::PROGRAM_LIMIT_EXCEEDED,
+        ] {
+            assert!(is_fault_of_the_input(&code), "{code:?}");
         }
-        for code in
-            [SqlState::UNIQUE_VIOLATION, SqlState::NOT_NULL_VIOLATION, SqlState::UNTRANSLATABLE_CHARACTER]
-        {
-            assert!(!is_infrastructure(&code), "{code:?}");
+        for code in [
+            SqlState::ADMIN_SHUTDOWN,
+            SqlState::TOO_MANY_CONNECTIONS,
+            SqlState::DISK_FULL,
+            SqlState::UNDEFINED_TABLE,
+            SqlState::INSUFFICIENT_PRIVILEGE,
+            SqlState::LOCK_NOT_AVAILABLE,
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+            SqlState::INVALID_SQL_STATEMENT_NAME,
+            SqlState::INTERNAL_ERROR,
+        ] {
+            assert!(!is_fault_of_the_input(&code), "{code:?}");
         }
     }
 }

@@ -44,12 +44,14 @@ impl Applying<'_> {
     pub(super) async fn facts(&self, condition: &str) -> Result<Facts, StoreError> {
         let filters = WATCHED.map(|field| format!(", count(*) FILTER (WHERE {field} IS NULL)"));
         let statement = format!(
-            "SELECT count(*){} FROM premises p WHERE NOT p.is_tombstone AND {condition}",
+            "SELECT count(*){}, NOT EXISTS (SELECT FROM floors WHERE source = 'ppb')
+            FROM premises p WHERE NOT p.is_tombstone AND {condition}",
             filters.concat()
         );
         let live = self.query("count live premises", &statement, &[]).await?;
         let number = |column: usize| live.first().map_or(0, |row| row.get::<_, i64>(column));
         Ok(Facts {
+            is_first: live.first().is_some_and(|row| row.get(1 + WATCHED.len())),
             rows: self.tally.rows,
             live: number(0),
             missing: self.count_missing().await?,
@@ -59,13 +61,15 @@ impl Applying<'_> {
         })
     }
 
-    /// Rows older than a state of the premise that an answer of this r must have seen.
+    /// Rows older than a state of the premise that an answer of this r must have seen. Seconds are
+    /// compared: webhooks and catalogue need not write the same number of digits.
     async fn count_went_back(&self) -> Result<i64, StoreError> {
         if self.tally.with_modified == 0 {
             return Ok(0);
         }
         let statement = "SELECT count(*) FROM staged_rows s JOIN premises p USING (premise_id)
-            WHERE s.modified_at < p.source_modified_at AND p.source_modified_at <= $1";
+            WHERE date_trunc('second', s.modified_at) < date_trunc('second', p.source_modified_at)
+              AND p.source_modified_at <= $1 AND NOT p.is_tombstone";
         let rows = self.query("count rows that went back", statement, &[&self.floor()]).await?;
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }

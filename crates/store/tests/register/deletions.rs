@@ -293,3 +293,22 @@ fn stamped(n: i64, stamp: &str) -> Vec<Value> {
     }
     rows
 }
+
+/// Webhooks may be on before the first pull; what they brought must not keep it out.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_answer_is_taken_though_webhooks_came_before_it() {
+    let register = Register::empty().await;
+    let complete = json!({"action": "created", "timestamp": R1, "data": {"premiseid": 1, "premisename": "A",
+        "county": "Nairobi", "constituency": "X", "ward": "Y", "businesstype": "RETAIL", "licensevalidity": "2026-12-31"}});
+    register.store.apply_webhooks(&[delivery(&complete)]).await.unwrap();
+    let counts = register.pull(R2, &many(100)).await;
+    assert_eq!(counts.inserted, 99);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stamps_of_one_second_with_other_digits_are_not_stale() {
+    let register = Register::empty().await;
+    register.pull(R1, &stamped(20, "2026-01-01T09:00:00.400Z")).await;
+    let counts = register.pull(R2, &stamped(20, "2026-01-01T09:00:00Z")).await;
+    assert_eq!(counts.unchanged, 20);
+}

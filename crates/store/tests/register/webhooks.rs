@@ -179,3 +179,29 @@ async fn a_premise_that_appears_meanwhile_is_completed_and_not_created_again() {
     let row = register.sql.query_one("SELECT name, county FROM premises", &[]).await.unwrap();
     assert_eq!((row.get::<_, &str>(0), row.get::<_, &str>(1)), ("SECOND", "Nairobi"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_postgres_repeats_of_a_row_stays_inside() {
+    let register = Register::empty().await;
+    let check = "ALTER TABLE premises ADD CONSTRAINT of_the_test CHECK (superintendent_name <> 'KIPLAGAT')";
+    register.sql.batch_execute(check).await.unwrap();
+    let body = json!({"action": "created", "timestamp": T1,
+        "data": {"premiseid": 1, "premisename": "A", "superintendentname": "KIPLAGAT"}});
+    let refusal = register.store.apply_webhooks(&[delivery(&body)]).await.unwrap_err();
+    assert_eq!(refusal.disposition(), premise_store::Disposition::Rejected);
+    let mut told = format!("{refusal:?}");
+    let mut cause: Option<&dyn std::error::Error> = Some(&refusal);
+    while let Some(error) = cause {
+        told.push_str(&error.to_string());
+        cause = error.source();
+    }
+    assert!(told.contains("of_the_test") && told.contains("23514") && !told.contains("KIPLAGAT"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_lacks_something_is_no_fault_of_a_delivery() {
+    let register = Register::empty().await;
+    register.sql.batch_execute("ALTER TABLE inbox RENAME TO elsewhere").await.unwrap();
+    let refusal = register.store.apply_webhooks(&[delivery(&updated(1, T1, "A"))]).await.unwrap_err();
+    assert_eq!(refusal.disposition(), premise_store::Disposition::Unavailable, "{refusal}");
+}
