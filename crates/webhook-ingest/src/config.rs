@@ -5,6 +5,8 @@
 //! the list `secrets` of the file. On SIGHUP the file and the secrets' files are read again, and the secrets
 //! with their ids and expiries replaced; every other key, and the environment itself, takes a restart.
 
+mod secrets;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -13,13 +15,14 @@ use premise_runtime::{ConfigError, Profile, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::allowlist::Senders;
-use crate::keyring::{Key, Keyring};
 use crate::limits::Rate;
 
 /// How webhooks are received.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WebhookConfig {
+    /// How webhooks are signed.
+    pub scheme: Scheme,
     /// The secret shared with PPB. Without any secret the process refuses to start.
     pub secret: Secret,
     /// Its name in logs and metrics.
@@ -46,6 +49,9 @@ pub struct WebhookConfig {
     /// How far a `timestamp` may be ahead. The worker gives up events more than 300 s ahead, so a larger
     /// window gains nothing.
     pub future_window_seconds: u32,
+    /// How far `webhook-timestamp` (scheme `standard`), which is of the attempt and not of the event, may be from
+    /// now, to either side.
+    pub attempt_window_seconds: u32,
     /// Longest wait for the broker's confirm; below the 5 s after which PPB gives up.
     pub confirm_deadline_ms: u64,
     /// Requests that may wait for a confirm at once; more are told to come back.
@@ -64,6 +70,19 @@ pub struct WebhookConfig {
     pub remembered_bodies: usize,
 }
 
+/// How webhooks are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// `x-ppb-signature`: hex HMAC-SHA256 over the body.
+    Ppb,
+    /// Standard Webhooks. Every secret is of its form, `whsec_…`.
+    Standard,
+    /// Either. A secret of the form `whsec_…` is for Standard Webhooks, any other for `x-ppb-signature`, so that
+    /// none serves both; there must be one for each.
+    Both,
+}
+
 /// One more secret.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,6 +99,7 @@ pub struct SecretEntry {
 impl Default for WebhookConfig {
     fn default() -> Self {
         Self {
+            scheme: Scheme::Ppb,
             secret: Secret::default(),
             secret_id: "current".to_owned(),
             previous_secret: Secret::default(),
@@ -92,6 +112,7 @@ impl Default for WebhookConfig {
             body_timeout_ms: 10_000,
             past_window_seconds: 24 * 60 * 60,
             future_window_seconds: 5 * 60,
+            attempt_window_seconds: 5 * 60,
             confirm_deadline_ms: 3_000,
             max_in_flight: 2_048,
             failures_per_second: some(20),
@@ -112,29 +133,6 @@ const fn some(n: u32) -> NonZeroU32 {
 }
 
 impl WebhookConfig {
-    /// The secrets, checked: at least one that is not empty and has not expired, and no id twice.
-    pub(crate) fn keyring(&self, now: DateTime<Utc>) -> Result<Keyring, ConfigError> {
-        let shared = [
-            (&self.secret_id, &self.secret, None),
-            (&self.previous_secret_id, &self.previous_secret, self.previous_secret_expires_at),
-        ];
-        let given = shared.into_iter().filter(|(_, secret, _)| !secret.is_empty());
-        let listed = self.secrets.iter().map(|entry| (&entry.id, &entry.key, entry.expires_at));
-        let mut keys: Vec<Key> = Vec::new();
-        for (id, secret, expires_at) in given.chain(listed) {
-            if keys.iter().any(|key| key.id() == id) {
-                return Err(ConfigError::invalid("webhook", format!("two secrets have the id {id:?}")));
-            }
-            let key = Key::new(id, secret.expose().as_bytes(), expires_at);
-            keys.push(key.map_err(|empty| ConfigError::invalid("webhook.secrets", empty.to_string()))?);
-        }
-        if !keys.iter().any(|key| key.accepted_at(now)) {
-            let reason = "no secret, or none that has not expired: every webhook would be refused";
-            return Err(ConfigError::invalid("webhook.secret", reason));
-        }
-        Ok(Keyring::new(keys))
-    }
-
     /// Who may send.
     pub(crate) fn senders(&self, profile: Profile) -> Result<Senders, ConfigError> {
         let loopback = ["127.0.0.0/8".to_owned(), "::1".to_owned()];
@@ -170,6 +168,10 @@ impl WebhookConfig {
         TimeDelta::seconds(i64::from(self.past_window_seconds))
     }
 
+    pub(crate) fn attempt_window(&self) -> TimeDelta {
+        TimeDelta::seconds(i64::from(self.attempt_window_seconds))
+    }
+
     pub(crate) fn future_window(&self) -> TimeDelta {
         TimeDelta::seconds(i64::from(self.future_window_seconds))
     }
@@ -178,36 +180,6 @@ impl WebhookConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn now() -> DateTime<Utc> {
-        "2026-06-01T00:00:00Z".parse().unwrap()
-    }
-
-    fn refusal(config: &WebhookConfig) -> String {
-        config.keyring(now()).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn refuses_to_start_without_a_usable_secret() {
-        let none = WebhookConfig::default();
-        assert!(refusal(&none).contains("webhook.secret"), "{}", refusal(&none));
-        let expired = WebhookConfig {
-            previous_secret: Secret::new("old"),
-            previous_secret_expires_at: Some(now()),
-            ..WebhookConfig::default()
-        };
-        assert!(refusal(&expired).contains("expired"));
-        let entry =
-            |id: &str, key: &str| SecretEntry { id: id.to_owned(), key: Secret::new(key), expires_at: None };
-        let empty = WebhookConfig { secrets: vec![entry("a", "")], ..WebhookConfig::default() };
-        assert!(refusal(&empty).contains("empty"));
-        let twice = WebhookConfig {
-            secret: Secret::new("one"),
-            secrets: vec![entry("current", "hunter2")],
-            ..WebhookConfig::default()
-        };
-        assert!(refusal(&twice).contains("\"current\"") && !refusal(&twice).contains("hunter2"));
-    }
 
     #[test]
     fn nobody_is_allowed_by_accident() {

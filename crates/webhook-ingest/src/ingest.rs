@@ -23,6 +23,8 @@ pub(crate) struct Ingest {
     pub(crate) senders: Senders,
     pub(crate) keyring: CurrentKeyring,
     pub(crate) windows: Windows,
+    /// The same for the attempt, where its instant is signed.
+    pub(crate) attempt_windows: Windows,
     pub(crate) limits: Limits,
     pub(crate) body_limit: usize,
     pub(crate) body_timeout: Duration,
@@ -47,6 +49,7 @@ impl Ingest {
             senders,
             keyring: CurrentKeyring::new(keyring),
             windows: Windows { past: config.past_window(), future: config.future_window() },
+            attempt_windows: Windows { past: config.attempt_window(), future: config.attempt_window() },
             limits: Limits::new(config.failure_rate(), config.sender_rate()),
             body_limit: config.body_limit_bytes,
             body_timeout: config.body_timeout(),

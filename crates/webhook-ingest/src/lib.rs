@@ -25,6 +25,7 @@ mod ingest;
 mod keyring;
 mod limits;
 mod metrics;
+mod presented;
 mod receive;
 mod traceparent;
 mod unread;
@@ -38,7 +39,7 @@ use premise_broker::{BrokerConfig, Publisher};
 use premise_runtime::{Routes, Service, Settings, Shutdown, Source};
 use prometheus::Registry;
 
-pub use config::{SecretEntry, WebhookConfig};
+pub use config::{Scheme, SecretEntry, WebhookConfig};
 
 use self::{ingest::Ingest, metrics::Metrics};
 

@@ -86,6 +86,7 @@ fn conclude(read: Read, delivery_id: Uuid, repeat: bool) -> Result<Taken, Refusa
 }
 
 fn read(ingest: &Ingest, request: &VerifiedRequest) -> Result<Read, Refusal> {
+    ingest.attempt_windows.judge(request.attempted_at(), request.received_at())?;
     let text = std::str::from_utf8(request.body())
         .map_err(|error| Refusal::Malformed(format!("not UTF-8 after byte {}", error.valid_up_to())))?;
     match WebhookEvent::parse(text) {

@@ -12,7 +12,6 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{FromRequest, HttpRequest, web};
 use chrono::{DateTime, Utc};
-use premise_domain::signature::{PresentedSignatures, SIGNATURE_HEADER};
 use premise_domain::source_time::floor_to_micros;
 
 use crate::allowlist::NotAllowed;
@@ -20,6 +19,7 @@ use crate::body;
 use crate::error::Refusal;
 use crate::ingest::Ingest;
 use crate::keyring::Key;
+use crate::presented::Presented;
 use crate::traceparent;
 use crate::unread::Rejected;
 
@@ -29,6 +29,7 @@ pub(crate) struct VerifiedRequest {
     key: Arc<Key>,
     sender: IpAddr,
     received_at: DateTime<Utc>,
+    attempted_at: Option<DateTime<Utc>>,
     traceparent: Option<String>,
 }
 
@@ -54,6 +55,11 @@ impl VerifiedRequest {
     /// When its headers were read, by this machine's clock.
     pub(crate) fn received_at(&self) -> DateTime<Utc> {
         self.received_at
+    }
+
+    /// When its sender says this attempt was sent, where the scheme signs that.
+    pub(crate) fn attempted_at(&self) -> Option<DateTime<Utc>> {
+        self.attempted_at
     }
 
     pub(crate) fn traceparent(&self) -> Option<&str> {
@@ -101,14 +107,15 @@ async fn authenticate(
     let received_at = floor_to_micros(Utc::now());
     let headers = request.headers();
     check_type(headers)?;
-    let presented = presented(headers)?;
-    let body = body::read(request, payload, ingest.body_limit, ingest.body_timeout).await?;
     let ring = ingest.keyring.get();
+    let presented = Presented::read(ring.scheme(), headers)?;
+    let body = body::read(request, payload, ingest.body_limit, ingest.body_timeout).await?;
     let key = ring.verify(&body, &presented, received_at).ok_or(Refusal::SignatureInvalid)?;
     ingest.metrics.verified_by(key.id());
+    let attempted_at = presented.standard.filter(|_| key.is_standard()).map(|signed| signed.sent_at());
     let trace = headers.get("traceparent").and_then(|value| value.to_str().ok());
     let traceparent = trace.and_then(traceparent::checked).map(ToOwned::to_owned);
-    Ok(VerifiedRequest { body, key, sender, received_at, traceparent })
+    Ok(VerifiedRequest { body, key, sender, received_at, attempted_at, traceparent })
 }
 
 fn sender(ingest: &Ingest, request: &HttpRequest) -> Result<IpAddr, Refusal> {
@@ -128,16 +135,4 @@ fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
         Some(encoding) if encoding != "identity" => Err(Refusal::ContentEncoding),
         _ => Ok(()),
     }
-}
-
-/// The signatures of the one signature header. Several headers are refused: which one a proxy in between would
-/// have checked cannot be known.
-fn presented(headers: &HeaderMap) -> Result<PresentedSignatures, Refusal> {
-    let mut values = headers.get_all(SIGNATURE_HEADER);
-    let value = values.next().ok_or(Refusal::SignatureMissing)?;
-    if values.next().is_some() {
-        return Err(Refusal::SignatureInvalid);
-    }
-    let text = value.to_str().map_err(|_| Refusal::SignatureInvalid)?;
-    PresentedSignatures::parse(text).ok_or(Refusal::SignatureInvalid)
 }

@@ -221,6 +221,10 @@ async fn an_unsafe_configuration_does_not_start() {
         ("[webhook]\nsecret = 'x'\nallow = ['10.0.0.0/33']", "10.0.0.0/33"),
         ("[webhook]\nsecret = 'x'\ntrusted_proxies = ['all']", "webhook.trusted_proxies"),
         ("profile = 'production'\n[webhook]\nsecret = 'x'", "webhook.allow"),
+        ("[webhook]\nsecret = 'x'\nscheme = 'none'", "webhook.scheme"),
+        ("[webhook]\nsecret = 'x'\nscheme = 'standard'", "whsec_"),
+        ("[webhook]\nsecret = 'x'\nscheme = 'both'", "webhook.scheme"),
+        ("[webhook]\nsecret = 'x'\nsender_burst = 0", "webhook.sender_burst"),
         ("[webhook]\nsecret = 'x'\nverifier = 'none'", "webhook.verifier"),
     ] {
         let registry = premise_runtime::registry("test").unwrap();

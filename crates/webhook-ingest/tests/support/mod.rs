@@ -47,8 +47,13 @@ impl Ingest {
 
     /// On the broker at `url`.
     pub async fn start(prefix: QueuePrefix, url: &str, webhook: &str, broker: &str) -> Self {
+        Self::start_keyed(prefix, url, &format!("secret = '{SECRET}'\n{webhook}"), broker).await
+    }
+
+    /// With the whole section `webhook`, its secret too.
+    pub async fn start_keyed(prefix: QueuePrefix, url: &str, webhook: &str, broker: &str) -> Self {
         let toml = format!(
-            "[broker]\nurl = '{url}'\nqueue_prefix = '{}'\n{broker}\n[webhook]\nsecret = '{SECRET}'\n{webhook}",
+            "[broker]\nurl = '{url}'\nqueue_prefix = '{}'\n{broker}\n[webhook]\n{webhook}",
             prefix.as_str()
         );
         let mut settings = Settings::from_toml(&toml).unwrap();
