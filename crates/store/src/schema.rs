@@ -104,6 +104,15 @@ diesel::table! {
         plan_hash -> Nullable<Text>,
         approved_by -> Nullable<Text>,
         approved_at -> Nullable<Timestamptz>,
+        scheduled_for -> Nullable<Timestamptz>,
+        interrupted -> Bool,
+    }
+}
+
+diesel::table! {
+    taken_slots (mode, slot_at) {
+        mode -> Nullable<Text>,
+        slot_at -> Nullable<Timestamptz>,
     }
 }
 
