@@ -64,9 +64,9 @@ impl Ingest {
     /// From now on only these secrets count; requests in hand keep what verified them.
     pub(crate) fn replace_keyring(&self, ring: Keyring) {
         self.metrics.know(&ring);
-        let keys: Vec<&str> = ring.ids().collect();
-        tracing::info!(?keys, "webhook secrets reloaded: {}; other settings take a restart", keys.join(", "));
+        let keys = ring.ids().collect::<Vec<_>>().join(", ");
         self.keyring.replace(ring);
+        tracing::info!(keys, "webhook secrets reloaded: {keys}; other settings take a restart");
     }
 
     /// Counts and logs a webhook that the broker holds.
