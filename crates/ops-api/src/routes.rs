@@ -9,7 +9,9 @@ use actix_web::http::header::HeaderValue;
 use actix_web::web::{self, ServiceConfig, get, patch, post, resource};
 use uuid::Uuid;
 
-use crate::handlers::{changes, dead_letters, discard, events, figures, local_fields, premises, runs, start};
+use crate::handlers::{
+    changes, dead_letters, discard, events, figures, local_fields, premises, replays, runs, start,
+};
 use crate::{Api, console};
 
 /// Base path of the API.
@@ -39,6 +41,11 @@ pub(crate) fn mount(cfg: &mut ServiceConfig, api: &Arc<Api>) {
         .service(at("/sync-runs/{run}/cancel").route(post().to(runs::cancel)))
         .service(at("/sync-runs/{run}/approve").route(post().to(runs::approve)))
         .service(at("/dead-letters").route(get().to(dead_letters::list)))
+        .service(at("/dead-letters/replay").route(post().to(replays::begin)))
+        .service(at("/replays/{replay}").route(get().to(replays::show)))
+        .service(at("/replays/{replay}/pause").route(post().to(replays::pause)))
+        .service(at("/replays/{replay}/resume").route(post().to(replays::resume)))
+        .service(at("/replays/{replay}/cancel").route(post().to(replays::cancel)))
         .service(at("/dead-letters/{letter}").route(get().to(dead_letters::show)))
         .service(at("/dead-letters/{letter}/discard").route(post().to(discard::discard_letter)))
         .service(at(&format!("/{PREMISE}/history")).route(get().to(premises::history)))

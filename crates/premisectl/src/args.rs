@@ -1,6 +1,7 @@
 //! The command line as data.
 
 mod dead_letters;
+mod replays;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use url::Url;
 use uuid::Uuid;
 
 pub(crate) use dead_letters::{DeadLettersArgs, DeadLettersCommand};
+pub(crate) use replays::{ReplayArgs, ReplaysCommand};
 
 /// Operate premise-sync.
 #[derive(Debug, Parser)]
@@ -49,6 +51,9 @@ pub(crate) enum Command {
     /// Webhooks that were given up.
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// Replays of dead letters.
+    #[command(subcommand)]
+    Replays(ReplaysCommand),
     /// Sign, check and send webhooks.
     #[command(subcommand)]
     Webhook(WebhookCommand),

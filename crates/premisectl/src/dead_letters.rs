@@ -59,6 +59,7 @@ pub(crate) async fn run(api: &Api, out: &Printer, what: DeadLettersCommand) -> a
             let letter = api.get(&format!("dead-letters/{id}"), &[]).await?;
             out.document(&letter, describe)?;
         }
+        DeadLettersCommand::Replay(args) => return crate::replays::begin(api, out, *args).await,
         DeadLettersCommand::Discard { id, reason } => {
             let body = json!({ "reason": reason });
             let letter = api.post_json(&format!("dead-letters/{id}/discard"), &body).await?;

@@ -12,6 +12,7 @@ mod doctor;
 mod events;
 mod premises;
 mod print;
+mod replays;
 mod runs;
 mod status;
 mod sync;
@@ -60,6 +61,7 @@ async fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Premises(what) => premises::run(&api, &out, what).await,
         Command::Changes(what) => changes::run(&api, &out, what).await,
         Command::DeadLetters(what) => dead_letters::run(&api, &out, what).await,
+        Command::Replays(what) => replays::run(&api, &out, what).await,
         Command::Webhook(what) => webhook::run(&api, &out, what).await,
         Command::Doctor { admin_url } => doctor::run(&api, &out, &admin_url).await,
         Command::Completions { shell } => {

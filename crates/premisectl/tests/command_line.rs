@@ -270,3 +270,18 @@ fn a_discard_needs_a_reason() {
     assert!(request.ends_with(r#"{"reason":"a test"}"#), "{request}");
     assert_eq!(feed(premisectl(&api, &["dead-letters", "discard", "5"]), "").status.code(), Some(2));
 }
+
+#[test]
+fn a_replay_names_what_it_means() {
+    let (api, requests) =
+        server(vec![(202, r#"{"replayId":"r1","status":"running","total":2,"verdicts":{"apply":0}}"#)]);
+    let args = ["dead-letters", "replay", "5", "6", "--reason", "mended", "--dry-run"];
+    let told = feed(premisectl(&api, &args), "");
+    assert!(stdout(&told).contains("premisectl replays show r1"), "{}", stderr(&told));
+    let request = requests.join().unwrap().remove(0);
+    assert!(request.starts_with("POST /api/master-data/premises/dead-letters/replay "), "{request}");
+    assert!(request.ends_with(r#"{"dryRun":true,"ids":[5,6],"reason":"mended"}"#), "{request}");
+    let nothing = feed(premisectl(&api, &["dead-letters", "replay", "--reason", "mended"]), "");
+    assert_eq!(nothing.status.code(), Some(1));
+    assert!(stderr(&nothing).contains("or --all"), "{}", stderr(&nothing));
+}

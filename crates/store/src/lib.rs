@@ -18,6 +18,7 @@ pub mod local_fields;
 mod migrate;
 pub mod pull_history;
 pub mod reads;
+pub mod replays;
 pub mod runs;
 pub mod schedule;
 mod schema;

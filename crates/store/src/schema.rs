@@ -185,3 +185,28 @@ diesel::table! {
         settled_reason -> Nullable<Text>,
     }
 }
+
+diesel::table! {
+    replay_jobs (id) {
+        id -> Uuid,
+        status -> Text,
+        dry_run -> Bool,
+        rate_per_second -> Integer,
+        requested_by -> Text,
+        requested_at -> Timestamptz,
+        reason -> Text,
+        total -> BigInt,
+        next_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    replay_items (job_id, letter_id) {
+        job_id -> Uuid,
+        letter_id -> BigInt,
+        group_key -> BigInt,
+        verdict -> Nullable<Text>,
+        detail -> Nullable<Text>,
+    }
+}

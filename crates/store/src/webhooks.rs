@@ -127,7 +127,7 @@ impl Work for ApplyWebhooks<'_> {
     }
 }
 
-async fn apply(
+pub(crate) async fn apply(
     transaction: &Transaction<'_>,
     items: &[WebhookItem],
 ) -> Result<Vec<WebhookOutcome>, StoreError> {

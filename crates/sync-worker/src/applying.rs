@@ -121,7 +121,7 @@ pub(crate) fn pause(error: &StoreError) -> Pause {
 
 /// An error with its causes. The store's errors hold no data of a premise beyond what Postgres
 /// repeats in its primary message.
-fn chain(error: &StoreError) -> String {
+pub(crate) fn chain(error: &StoreError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

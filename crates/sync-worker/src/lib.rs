@@ -3,6 +3,7 @@
 //! `Delivery → Observation → Applied → Verdict`: a delivery is read ([`reading`]), a batch is
 //! applied in one transaction ([`applying`]), and the verdict tells the broker crate what to do.
 //! What is given up ends in `premise.webhooks.v1.dlq` and from there in Postgres ([`archiving`]).
+//! Operators may have it applied again ([`replaying`]).
 //!
 //! Invariants:
 //! * A delivery is acknowledged after its effect is committed.
@@ -15,11 +16,12 @@ mod archiving;
 mod config;
 mod metrics;
 mod reading;
+mod replaying;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::future::{join, join_all};
+use futures_util::future::{join_all, join3};
 use premise_broker::{BrokerConfig, Consumer, ConsumerOptions, Publisher, WorkQueue};
 use premise_runtime::{Service, Settings, Shutdown, settings::DatabaseSettings};
 use premise_store::Store;
@@ -45,8 +47,8 @@ pub async fn build(settings: &mut Settings, registry: &Registry) -> anyhow::Resu
     let broker: BrokerConfig = settings.section("broker")?;
     let database: DatabaseSettings = settings.section("database")?;
     let metrics = Arc::new(Metrics::register(registry)?);
-    // One connection per consumer and one for the archiver.
-    let store = Store::connect(database.url.expose(), config.consumers + 1)?;
+    // One connection per consumer, one for the archiver and one for replays.
+    let store = Store::connect(database.url.expose(), config.consumers + 2)?;
     let publisher = Publisher::start(&broker, "sync-worker");
     let consumer = |queue| {
         let options = ConsumerOptions {
@@ -82,7 +84,7 @@ impl Service for SyncWorker {
         let webhooks = join_all(self.webhooks.iter().map(|c| c.run(&self.apply, shutdown.draining())));
         let dead_letters = self.dead_letters.run(&self.archive, shutdown.draining());
         tokio::select! {
-            _ = join(webhooks, dead_letters) => {}
+            _ = join3(webhooks, dead_letters, replaying::replay(&self.archive.store, &shutdown)) => {}
             () = shutdown.cancelled() => {}
         }
         self.publisher.close().await;

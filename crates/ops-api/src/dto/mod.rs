@@ -6,6 +6,7 @@ pub(crate) mod feed;
 pub(crate) mod figures;
 pub(crate) mod local_fields;
 pub(crate) mod premise;
+pub(crate) mod replay;
 pub(crate) mod run;
 
 use serde::Deserialize;

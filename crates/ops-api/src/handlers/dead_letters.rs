@@ -47,6 +47,19 @@ impl ListQuery {
     }
 }
 
+impl ListQuery {
+    /// As the filter of a replay, which has no pages and is over open letters.
+    pub(super) fn open_only(self) -> Result<DeadLetterFilter, ApiError> {
+        if self.page.is_some() || self.limit.is_some() || self.status.is_some() {
+            return Err(invalid_query(
+                "filter",
+                "a replay is over all open letters: no page, limit or status",
+            ));
+        }
+        self.filter()
+    }
+}
+
 fn instant(name: &'static str, text: Option<String>) -> Result<Option<DateTime<Utc>>, ApiError> {
     let at = text.map(|text| source_time::parse(&text)).transpose();
     Ok(at.map_err(|e| invalid_query(name, e))?.map(|time| time.at))

@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod figures;
 pub(crate) mod local_fields;
 pub(crate) mod premises;
+pub(crate) mod replays;
 pub(crate) mod runs;
 pub(crate) mod start;
 

@@ -18,7 +18,7 @@ pub(crate) const TOKENS: &str = "[auth]\nmode = 'token'\ntokens = [\
     { name = 'ops', role = 'operator', token = 'operator-token-of-16' }]\n";
 
 /// Keeps a dead letter of this body; returns its id.
-async fn bury(served: &Served, reason: &str, body: &str) -> i64 {
+pub(crate) async fn bury(served: &Served, reason: &str, body: &str) -> i64 {
     let event = WebhookEvent::parse(body).ok();
     let envelope = Envelope {
         delivery_id: Uuid::now_v7(),
@@ -56,7 +56,7 @@ async fn keep(
     sql.query_one("SELECT max(id) FROM dead_letters", &[]).await.unwrap().get(0)
 }
 
-fn event(action: &str, premise: i64, timestamp: &str) -> String {
+pub(crate) fn event(action: &str, premise: i64, timestamp: &str) -> String {
     let data =
         json!({"premiseid": premise, "premisename": "OLD NAME", "superintendentname": "KIPLAGAT K AMON"});
     json!({"action": action, "timestamp": timestamp, "data": data}).to_string()

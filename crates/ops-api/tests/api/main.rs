@@ -10,5 +10,6 @@ mod dry_run;
 mod faults;
 mod local_fields;
 mod reads;
+mod replays;
 mod runs;
 mod support;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use premise_domain::PremiseId;
 
-use super::PageArgs;
+use super::{PageArgs, ReplayArgs};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLettersCommand {
@@ -15,6 +15,8 @@ pub(crate) enum DeadLettersCommand {
         /// Its number.
         id: i64,
     },
+    /// Apply some again, as a job of the workers; what is superseded changes nothing.
+    Replay(Box<ReplayArgs>),
     /// Give one up for good; it stays on record with who did it and why.
     Discard {
         /// Its number.

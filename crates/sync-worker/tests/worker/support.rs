@@ -37,6 +37,10 @@ impl Site {
         Self { publisher, sql, database, prefix }
     }
 
+    pub(crate) fn store(&self) -> premise_store::Store {
+        premise_store::Store::connect(self.database.url(), 2).unwrap()
+    }
+
     pub(crate) fn worker(&self) -> ServiceCommand {
         ServiceCommand::new("sync-worker")
             .env("PREMISE__DATABASE__URL", self.database.url())
