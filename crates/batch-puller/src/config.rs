@@ -132,6 +132,8 @@ pub struct PullConfig {
     pub probe_memory_minutes: u64,
     /// Accepted answers in a row that must miss a premise before it is deleted.
     pub delete_confirmations: i32,
+    /// Least time by PPB's clock between two answers that count as two when a premise is missing.
+    pub confirmation_gap_seconds: u32,
     /// Time after which a premise that an answer lacked is looked for once more, by a full pull of its own.
     pub confirm_after_minutes: u32,
     /// Days that the tombstone of a deleted premise is kept, at least.
@@ -159,6 +161,7 @@ impl Default for PullConfig {
             look_ms: 5_000,
             probe_memory_minutes: 24 * 60,
             delete_confirmations: 2,
+            confirmation_gap_seconds: 300,
             confirm_after_minutes: 10,
             tombstone_days: 365,
             acceptance: Limits::default(),
@@ -191,6 +194,7 @@ impl PullConfig {
         Policy {
             limits: self.acceptance,
             delete_confirmations: self.delete_confirmations,
+            confirmation_gap: TimeDelta::seconds(self.confirmation_gap_seconds.into()),
             ..Policy::default()
         }
     }

@@ -65,6 +65,8 @@ impl Requests {
     /// After an outage the living could not note their heartbeat either: they get until the next look.
     async fn look(&self, shutdown: &Shutdown, outage: bool) -> Result<(), StoreError> {
         let pull = &self.runner.pull;
+        // Also that the schema is known: a run must not fail for a migration that is still to come.
+        self.runner.store.ping().await?;
         let mut connection = self.runner.store.connection().await?;
         if !outage {
             for run_id in runs::abandon_dead(&mut connection, milliseconds(pull.dead_after_ms)).await? {
@@ -97,7 +99,7 @@ impl Requests {
         let new = NewRun {
             id: Uuid::now_v7(),
             mode: Mode::Full,
-            requested_by: "delete-confirmation".to_owned(),
+            requested_by: pull_history::CONFIRMATION.to_owned(),
             since: None,
             dry_run: false,
         };

@@ -26,8 +26,8 @@ use crate::{
     vocabulary,
 };
 
-/// Longest text the register takes, in bytes.
-const MAX_TEXT: usize = 1_000;
+/// Longest text the register takes, in bytes: several of them share one index entry.
+const MAX_TEXT: usize = 200;
 
 /// A row that can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,7 +136,7 @@ impl Reader {
 
     fn collapsed(&mut self, field: &str, text: &str) -> Field<String> {
         if text.len() > MAX_TEXT {
-            self.refuse(field, "must be at most 1000 bytes long");
+            self.refuse(field, "must be at most 200 bytes long");
             return Field::Absent;
         }
         if text.contains('\0') {
@@ -338,6 +338,17 @@ mod tests {
             ]
         );
         assert!(!FieldError::join(&errors).contains("OTIENO"));
+    }
+
+    #[test]
+    fn refuses_texts_that_no_index_could_hold() {
+        for field in ["premisename", "county", "superintendentname"] {
+            let row = |length: usize| {
+                normalise_json(&format!(r#"{{"premiseid":1,"{field}":"{}"}}"#, "x".repeat(length)))
+            };
+            assert!(row(200).is_ok(), "{field}");
+            assert_eq!(row(201).unwrap_err()[0].field, field);
+        }
     }
 
     #[test]

@@ -19,6 +19,9 @@ use crate::{StoreError, migrate};
 /// How long to wait for a connection, new or free, before Postgres counts as unavailable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a sent statement may stay unacknowledged by the server's machine.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Just-in-time compilation took a second off every pull, five times what its statement needs: its
 /// cost estimates are far above what the few columns are worth.
 const SESSION: &str = "-c jit=off";
@@ -41,6 +44,7 @@ impl Store {
         // What the URL itself asks for comes later and wins.
         let options = format!("{SESSION} {}", config.get_options().unwrap_or_default());
         config.connect_timeout(CONNECT_TIMEOUT).application_name("premise-sync").options(&options);
+        config.tcp_user_timeout(SILENCE_TIMEOUT);
         let fast = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let writers = Pool::builder(Manager::from_config(config.clone(), NoTls, fast))
             .max_size(max_connections)

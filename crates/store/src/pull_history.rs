@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{
     OptionalExtension, QueryDsl, QueryableByName,
     dsl::max,
-    sql_types::{Bool, Integer},
+    sql_types::{Bool, Integer, Text},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
@@ -33,8 +33,11 @@ pub async fn read(connection: &mut AsyncPgConnection) -> Result<PullHistory, Sto
     Ok(PullHistory { watermark, reflects_at })
 }
 
+/// Who asks for the answer that confirms an absence.
+pub const CONFIRMATION: &str = "delete-confirmation";
+
 /// Whether a premise has been missing for so long that another answer should confirm its deletion:
-/// no run is open, and none was asked for meanwhile.
+/// no run is open, none was asked for meanwhile, none is held, and the last attempt did not just fail.
 pub async fn confirmation_due(
     connection: &mut AsyncPgConnection,
     after: TimeDelta,
@@ -43,9 +46,12 @@ pub async fn confirmation_due(
     let statement =
         "SELECT EXISTS (SELECT FROM pending_absences WHERE noted_at < now() - make_interval(secs => $1))
         AND NOT EXISTS (SELECT FROM sync_runs WHERE status IN ('queued', 'running')
-            OR requested_at > now() - make_interval(secs => $1)) AS due";
+            OR requested_at > now() - make_interval(secs => $1)
+            OR (requested_by = $2 AND status <> 'succeeded' AND requested_at > now() - interval '6 hours'))
+        AND 'held' IS DISTINCT FROM (SELECT status FROM sync_runs ORDER BY requested_at DESC LIMIT 1) AS due";
     let due: Due = diesel::sql_query(statement)
         .bind::<Integer, _>(seconds)
+        .bind::<Text, _>(CONFIRMATION)
         .get_result(connection)
         .await
         .map_err(|error| StoreError::from_diesel("look for absences to confirm", error))?;

@@ -70,13 +70,21 @@ pub struct Policy {
     pub limits: Limits,
     /// Accepted snapshots in a row that must miss a premise before it is deleted.
     pub delete_confirmations: i32,
+    /// Least time by PPB's clock between two answers that count as two: one glitch, or one cached
+    /// answer, must not count twice.
+    pub confirmation_gap: TimeDelta,
     /// Tell what would happen and change nothing.
     pub dry_run: bool,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { limits: Limits::default(), delete_confirmations: 2, dry_run: false }
+        Self {
+            limits: Limits::default(),
+            delete_confirmations: 2,
+            confirmation_gap: TimeDelta::minutes(5),
+            dry_run: false,
+        }
     }
 }
 

@@ -26,19 +26,27 @@ impl Work for RemoveTombstones {
     type Output = i64;
 
     async fn run(&self, transaction: &Transaction<'_>) -> Result<i64, StoreError> {
-        let statement = "DELETE FROM premises p
-            USING floors f
-            WHERE f.source = 'ppb' AND p.is_tombstone AND p.gln IS NULL AND p.notes IS NULL
-              AND p.changed_at < now() - make_interval(secs => $1)
-              AND p.effective_at <= coalesce(
-                  (SELECT x.floor_at FROM floor_exemptions x WHERE x.premise_id = p.premise_id), f.floor_at)";
+        self.remove(transaction).await.map_err(|e| StoreError::from_postgres(Self::NAME, e))
+    }
+}
+
+/// Tombstones that may go: at or below their floor, old enough, and with nothing of ours on them.
+const REMOVABLE: &str = "SELECT p.premise_id FROM premises p CROSS JOIN floors f
+    LEFT JOIN floor_exemptions x ON x.premise_id = p.premise_id
+    WHERE f.source = 'ppb' AND p.is_tombstone AND p.gln IS NULL AND p.notes IS NULL
+      AND p.changed_at < now() - make_interval(secs => $1)
+      AND p.effective_at <= coalesce(x.floor_at, f.floor_at)";
+
+impl RemoveTombstones {
+    async fn remove(&self, transaction: &Transaction<'_>) -> Result<i64, tokio_postgres::Error> {
         #[expect(clippy::cast_precision_loss, reason = "seconds of a retention")]
         let seconds = self.retention.num_seconds() as f64;
-        let removed = async {
-            transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&APPLY_LOCK]).await?;
-            transaction.execute(statement, &[&seconds]).await
-        };
-        let removed = removed.await.map_err(|e| StoreError::from_postgres(Self::NAME, e))?;
-        Ok(i64::try_from(removed).unwrap_or(i64::MAX))
+        // Mostly there are none, and then nobody has to wait for the lock.
+        if transaction.query_opt(&format!("{REMOVABLE} LIMIT 1"), &[&seconds]).await?.is_none() {
+            return Ok(0);
+        }
+        transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&APPLY_LOCK]).await?;
+        let delete = format!("DELETE FROM premises WHERE premise_id IN ({REMOVABLE})");
+        Ok(transaction.execute(&delete, &[&seconds]).await? as i64)
     }
 }

@@ -131,8 +131,7 @@ pub(crate) async fn apply(
     transaction: &Transaction<'_>,
     items: &[WebhookItem],
 ) -> Result<Vec<WebhookOutcome>, StoreError> {
-    let lock = transaction.execute("SELECT pg_advisory_xact_lock_shared($1)", &[&APPLY_LOCK]).await;
-    lock.map_err(|e| StoreError::from_postgres("lock for apply", e))?;
+    lock_for_apply(transaction).await.map_err(|e| StoreError::from_postgres("lock for apply", e))?;
     let fresh = inbox::fresh_items(transaction, items).await?;
     let mut outcomes = vec![WebhookOutcome::Duplicate; items.len()];
     for wave in waves(items, &fresh) {
@@ -142,6 +141,13 @@ pub(crate) async fn apply(
     // After the first of them is in: a repeat may come in the batch of its first.
     inbox::note_repeats(transaction, items, &fresh).await?;
     Ok(outcomes)
+}
+
+/// Shared with other webhooks, not with the apply of a pull. That takes seconds for a million rows; a
+/// longer wait means that its process hangs, and whoever waits should say so.
+async fn lock_for_apply(transaction: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
+    transaction.batch_execute("SET LOCAL lock_timeout = '5s'").await?;
+    transaction.execute("SELECT pg_advisory_xact_lock_shared($1)", &[&APPLY_LOCK]).await.map(drop)
 }
 
 /// Splits positions so that no premise occurs twice in a wave and later ones come in later waves.

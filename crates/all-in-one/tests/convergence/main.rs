@@ -22,12 +22,13 @@ use support::{BASE, Whole};
 const SOURCE_LAG: TimeDelta = TimeDelta::seconds(1);
 
 /// Settings of every test here: S of a second, and no long waits for a PPB that answers wrongly.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 6] = [
     ("PREMISE__PPB__SOURCE_LAG_MINUTES", "0"),
     ("PREMISE__PPB__SOURCE_LAG_SECONDS", "1"),
     ("PREMISE__PPB__ATTEMPTS", "2"),
     ("PREMISE__PPB__FIRST_WAIT_MS", "20"),
     ("PREMISE__PULL__PROGRESS_MS", "50"),
+    ("PREMISE__PULL__CONFIRMATION_GAP_SECONDS", "0"),
 ];
 
 impl Whole {

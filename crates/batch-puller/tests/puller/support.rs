@@ -98,6 +98,7 @@ impl Site {
             .env("PREMISE__PULL__PROGRESS_MS", "50")
             .env("PREMISE__PULL__DEAD_AFTER_MS", "2000")
             .env("PREMISE__PULL__LOOK_MS", "500")
+            .env("PREMISE__PULL__CONFIRMATION_GAP_SECONDS", "0")
             .env("PREMISE__PULL__FULL_SCHEDULE", "") // The tests ask.
     }
 

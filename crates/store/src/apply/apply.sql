@@ -56,7 +56,16 @@ completed AS (
             ELSE c.license_validity END AS license_validity,
         CASE WHEN j.doc ? 'validity_year' THEN (j.doc ->> 'validity_year')::integer
             ELSE c.validity_year END AS validity_year,
-        coalesce(j.doc -> 'flags', c.flags, '[]') AS flags,
+        -- Flags of fields that were not said stay, as the fields do.
+        CASE WHEN j.doc IS NULL THEN coalesce(c.flags, '[]') ELSE j.doc -> 'flags' || coalesce((
+            SELECT jsonb_agg(kept.flag) FROM (VALUES
+                ('county_unknown', ARRAY['county']),
+                ('business_type_unknown', ARRAY['business_type']),
+                ('ownership_unknown', ARRAY['ownership']),
+                ('cadre_unknown', ARRAY['superintendent_cadre']),
+                ('date_reformatted', ARRAY['license_validity']),
+                ('validity_year_mismatch', ARRAY['license_validity', 'validity_year'])) AS kept (flag, fields)
+            WHERE c.flags ? kept.flag AND NOT j.doc ?| kept.fields), '[]') END AS flags,
         coalesce(j.raw, c.raw) AS raw,
         coalesce(j.source_modified_at, c.source_modified_at) AS source_modified_at,
         -- Only a complete statement can be recognised again by its hash.

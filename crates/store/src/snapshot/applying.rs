@@ -33,6 +33,8 @@ impl Applying<'_> {
     pub(super) async fn run(&self) -> Result<Applied, StoreError> {
         // The joins and the sort of a million rows, in memory; one pull runs at a time.
         self.query("make room for a pull", "SET LOCAL work_mem = '64MB'", &[]).await?;
+        // A puller that hangs must not keep the register's lock.
+        self.query("bound a pull", "SET LOCAL idle_in_transaction_session_timeout = '60s'", &[]).await?;
         let collapsed = self.collapse_duplicates().await?;
         self.keep_quarantined().await?;
         self.query("begin the effect", "SAVEPOINT effect", &[]).await?;

@@ -46,8 +46,9 @@ impl Applying<'_> {
             SELECT premise_id, 1, $2, $1 FROM staged_missing WHERE NOT confirmed
             ON CONFLICT (premise_id) DO UPDATE
             SET reads = a.reads + 1, as_of = excluded.as_of, run_id = excluded.run_id
-            WHERE a.as_of < excluded.as_of";
-        self.query("note absences", note, &[&self.run_id, &self.as_of()]).await?;
+            WHERE a.as_of <= $3";
+        let counts_before = self.as_of() - self.policy.confirmation_gap;
+        self.query("note absences", note, &[&self.run_id, &self.as_of(), &counts_before]).await?;
         let waiting = "SELECT count(*) FROM staged_missing WHERE NOT confirmed";
         let rows = self.query("count absences", waiting, &[]).await?;
         Ok(rows.first().map_or(0, |row| row.get(0)))

@@ -18,7 +18,7 @@ impl Applying<'_> {
         let statement = "
             INSERT INTO staged_missing
             SELECT p.premise_id,
-                1 + CASE WHEN a.as_of < $3 THEN a.reads WHEN a.as_of IS NULL THEN 0 ELSE a.reads - 1 END >= $4
+                1 + CASE WHEN a.as_of <= $5 THEN a.reads WHEN a.as_of IS NULL THEN 0 ELSE a.reads - 1 END >= $4
             FROM premises p
             LEFT JOIN floors f ON f.source = 'ppb'
             LEFT JOIN floor_exemptions x USING (premise_id)
@@ -30,8 +30,9 @@ impl Applying<'_> {
               AND (p.effective_at, p.rank_class, p.is_tombstone, p.as_of, p.rank_sequence, p.rank_hash)
                 < ($2, 1::smallint, true, $3, 0::bigint, decode(repeat('00', 16), 'hex'))";
         let (floor, as_of, confirmations) = (self.floor(), self.as_of(), self.policy.delete_confirmations);
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-            [&self.run_id, &floor, &as_of, &confirmations];
+        let counts_before = as_of - self.policy.confirmation_gap;
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
+            [&self.run_id, &floor, &as_of, &confirmations, &counts_before];
         self.query("find missing premises", statement, &parameters).await.map(drop)
     }
 

@@ -33,6 +33,7 @@ const BELIEVING: Policy = Policy {
         max_went_back: 1.0,
     },
     delete_confirmations: 1,
+    confirmation_gap: TimeDelta::zero(),
     dry_run: false,
 };
 

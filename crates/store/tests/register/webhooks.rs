@@ -205,3 +205,31 @@ async fn a_schema_that_lacks_something_is_no_fault_of_a_delivery() {
     let refusal = register.store.apply_webhooks(&[delivery(&updated(1, T1, "A"))]).await.unwrap_err();
     assert_eq!(refusal.disposition(), premise_store::Disposition::Unavailable, "{refusal}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_is_not_mentioned_keeps_its_flag() {
+    let register = Register::empty().await;
+    let say = |second: &str, data: serde_json::Value| {
+        delivery(&json!({"action": "updated", "timestamp": second, "data": data}))
+    };
+    let odd = json!({"premiseid": 1, "premisename": "A", "county": "Gotham", "businesstype": "CIRCUS"});
+    register.store.apply_webhooks(&[say(T1, odd)]).await.unwrap();
+    let flags = "SELECT flags::text FROM premises";
+    register.store.apply_webhooks(&[say(T2, json!({"premiseid": 1, "ward": "W"}))]).await.unwrap();
+    let kept: String = register.sql.query_one(flags, &[]).await.unwrap().get(0);
+    assert_eq!(kept, r#"["county_unknown", "business_type_unknown"]"#);
+    register.store.apply_webhooks(&[say(T3, json!({"premiseid": 1, "county": "Nairobi"}))]).await.unwrap();
+    let kept: String = register.sql.query_one(flags, &[]).await.unwrap().get(0);
+    assert_eq!(kept, r#"["business_type_unknown"]"#);
+}
+
+/// Whoever holds the register's lock for too long makes others wait where it is seen, not in silence.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_is_never_released_makes_an_apply_unavailable() {
+    let register = Register::empty().await;
+    register.sql.batch_execute("SELECT pg_advisory_lock(7205001)").await.unwrap();
+    let refusal = register.store.apply_webhooks(&[delivery(&updated(1, T1, "A"))]).await.unwrap_err();
+    assert_eq!(refusal.disposition(), premise_store::Disposition::Unavailable, "{refusal}");
+    register.sql.batch_execute("SELECT pg_advisory_unlock(7205001)").await.unwrap();
+    assert_eq!(register.store.apply_webhooks(&[delivery(&updated(1, T1, "A"))]).await.unwrap(), [Created]);
+}
