@@ -67,6 +67,8 @@ impl Scheduler {
     }
 
     async fn look(&self) -> Result<Decision, StoreError> {
+        // Also that the schema is known: a slot must not be spent on a run that fails for it.
+        self.store.ping().await?;
         let mut connection = self.store.connection().await?;
         let taken = schedule::slots(&mut connection).await?;
         let decision = self.schedules.decide(&taken, taken.now - self.jitter);
