@@ -110,7 +110,7 @@ pub struct Stage {
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {
     rows: i64,
-    with_modified: i64,
+    any_modified: bool,
     nulls: [i64; WATCHED.len()],
 }
 
@@ -142,7 +142,7 @@ impl Stage {
     pub async fn push(&mut self, observation: &Observation) -> Result<(), StoreError> {
         let Some(content) = &observation.content else { return Ok(()) };
         self.tally.rows += 1;
-        self.tally.with_modified += i64::from(observation.modified_at.is_some());
+        self.tally.any_modified |= observation.modified_at.is_some();
         for (count, null) in self.tally.nulls.iter_mut().zip(content.nulls) {
             *count += i64::from(null);
         }

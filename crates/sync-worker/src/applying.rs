@@ -60,7 +60,7 @@ impl ApplyWebhooks {
         match self.store.apply_webhooks(items).await {
             Ok(outcomes) => Ok(self.verdicts(items, oddities, &outcomes)),
             Err(error) if error.disposition() == Disposition::Unavailable => Err(pause(&error)),
-            Err(error) if items.len() == 1 => Ok(vec![Verdict::Retry { reason: chain(&error) }]),
+            Err(error) if items.len() == 1 => Ok(vec![retry(&items[0], &error)]),
             Err(error) => {
                 tracing::warn!(
                     error = chain(&error),
@@ -83,7 +83,7 @@ impl ApplyWebhooks {
             verdicts.push(match self.store.apply_webhooks(item).await {
                 Ok(outcomes) => self.verdicts(item, oddities, &outcomes).remove(0),
                 Err(error) if error.disposition() == Disposition::Unavailable => return Err(pause(&error)),
-                Err(error) => Verdict::Retry { reason: chain(&error) },
+                Err(error) => retry(&item[0], &error),
             });
         }
         Ok(verdicts)
@@ -115,12 +115,18 @@ impl ApplyWebhooks {
     }
 }
 
+/// Postgres refuses this delivery. Its error says why without the values.
+fn retry(item: &WebhookItem, error: &StoreError) -> Verdict {
+    let (delivery_id, reason) = (item.delivery_id, chain(error));
+    tracing::warn!(%delivery_id, reason, "delivery {delivery_id} was refused");
+    Verdict::Retry { reason }
+}
+
 pub(crate) fn pause(error: &StoreError) -> Pause {
     Pause { reason: chain(error) }
 }
 
-/// An error with its causes. The store's errors hold no data of a premise beyond what Postgres
-/// repeats in its primary message.
+/// An error with its causes. The store's errors hold no data of a premise.
 pub(crate) fn chain(error: &StoreError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);

@@ -9,11 +9,13 @@
 //! * A delivery is acknowledged after its effect is committed.
 //! * Killed anywhere, nothing is lost and nothing is applied twice: the broker delivers again, the
 //!   inbox recognises it.
-//! * Infrastructure faults spend no attempt.
+//! * Infrastructure faults spend no attempt, and nothing is taken from a database that lacks a
+//!   migration.
 
 mod applying;
 mod archiving;
 mod config;
+mod database;
 mod metrics;
 mod reading;
 mod replaying;
@@ -29,7 +31,7 @@ use prometheus::Registry;
 
 pub use config::WorkerConfig;
 
-use self::{applying::ApplyWebhooks, archiving::ArchiveDeadLetters, metrics::Metrics};
+use self::{applying::ApplyWebhooks, archiving::ArchiveDeadLetters, database::Database, metrics::Metrics};
 
 /// The worker: consumers of webhooks and the archiver of dead letters.
 pub struct SyncWorker {
@@ -38,6 +40,7 @@ pub struct SyncWorker {
     dead_letters: Consumer,
     apply: ApplyWebhooks,
     archive: ArchiveDeadLetters,
+    database: Database,
 }
 
 /// Builds the worker from the sections `worker`, `broker` and `database`.
@@ -47,6 +50,7 @@ pub async fn build(settings: &mut Settings, registry: &Registry) -> anyhow::Resu
     let broker: BrokerConfig = settings.section("broker")?;
     let database: DatabaseSettings = settings.section("database")?;
     let metrics = Arc::new(Metrics::register(registry)?);
+    config.check()?;
     // One connection per consumer, one for the archiver and one for replays.
     let store = Store::connect(database.url.expose(), config.consumers + 2)?;
     let publisher = Publisher::start(&broker, "sync-worker");
@@ -62,7 +66,8 @@ pub async fn build(settings: &mut Settings, registry: &Registry) -> anyhow::Resu
         webhooks: (0..config.consumers).map(|_| consumer(WorkQueue::Webhooks)).collect(),
         dead_letters: consumer(WorkQueue::WebhookDeadLetters),
         apply: ApplyWebhooks { store: store.clone(), metrics: metrics.clone() },
-        archive: ArchiveDeadLetters { store, metrics },
+        archive: ArchiveDeadLetters { store: store.clone(), metrics },
+        database: Database::new(store),
         publisher,
     }))
 }
@@ -74,6 +79,7 @@ impl Service for SyncWorker {
     }
 
     fn ready(&self) -> Result<(), String> {
+        self.database.ready()?;
         for consumer in self.webhooks.iter().chain([&self.dead_letters]) {
             consumer.readiness().check().map_err(|reason| reason.to_string())?;
         }
@@ -81,10 +87,19 @@ impl Service for SyncWorker {
     }
 
     async fn run(self: Arc<Self>, shutdown: Shutdown) -> anyhow::Result<()> {
-        let webhooks = join_all(self.webhooks.iter().map(|c| c.run(&self.apply, shutdown.draining())));
-        let dead_letters = self.dead_letters.run(&self.archive, shutdown.draining());
+        let working = async {
+            tokio::select! {
+                biased;
+                () = self.database.first_ready() => {}
+                () = shutdown.draining() => return,
+            }
+            let webhooks = join_all(self.webhooks.iter().map(|c| c.run(&self.apply, shutdown.draining())));
+            let dead_letters = self.dead_letters.run(&self.archive, shutdown.draining());
+            join3(webhooks, dead_letters, replaying::replay(&self.archive.store, &shutdown)).await;
+        };
         tokio::select! {
-            _ = join3(webhooks, dead_letters, replaying::replay(&self.archive.store, &shutdown)) => {}
+            () = working => {}
+            () = self.database.look() => {}
             () = shutdown.cancelled() => {}
         }
         self.publisher.close().await;

@@ -65,7 +65,7 @@ impl Applying<'_> {
     /// Rows older than a state of the premise that an answer of this r must have seen. Seconds are
     /// compared: webhooks and catalogue need not write the same number of digits.
     async fn count_went_back(&self) -> Result<i64, StoreError> {
-        if self.tally.with_modified == 0 {
+        if !self.tally.any_modified {
             return Ok(0);
         }
         let statement = "SELECT count(*) FROM staged_rows s JOIN premises p USING (premise_id)

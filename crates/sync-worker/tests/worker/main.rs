@@ -58,6 +58,7 @@ async fn without_postgres_it_waits_and_spends_no_attempt() {
         }
         let noticed = async || worker.output().contains("Postgres is not available");
         wait_until(SOON, "the worker notices", noticed).await;
+        site.assert_none_waits().await;
     })
     .await;
     site.until("SELECT count(*) FROM inbox", 50).await;
@@ -119,4 +120,15 @@ async fn a_delivery_repeated_after_its_commit_changes_nothing() {
     site.until("SELECT count(*) FROM inbox", 2).await;
     assert_eq!(site.number("SELECT count(*) FROM premise_changes").await, 2);
     assert_eq!(site.number("SELECT sum(repeats) FROM inbox").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_lacks_its_schema_is_waited_for_and_harms_no_delivery() {
+    let site = Site::without_schema().await;
+    let worker = site.worker().spawn().await;
+    site.publish(&updated(1, 1, "A")).await;
+    wait_until(SOON, "the worker says why", async || worker.output().contains("premise-sync migrate")).await;
+    site.migrate().await;
+    site.until("SELECT count(*) FROM inbox", 1).await;
+    assert_eq!(site.number("SELECT count(*) FROM dead_letters").await, 0);
 }

@@ -21,9 +21,19 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) async fn new() -> Self {
+        let site = Self::without_schema().await;
+        site.migrate().await;
+        site
+    }
+
+    pub(crate) async fn migrate(&self) {
+        premise_store::migrate(self.database.url()).await.unwrap();
+    }
+
+    /// With a database that no migration has been applied to.
+    pub(crate) async fn without_schema() -> Self {
         premise_runtime::install_ring();
         let database = TestDatabase::create().await;
-        premise_store::migrate(database.url()).await.unwrap();
         let prefix = QueuePrefix::new();
         let config = BrokerConfig {
             url: prefix.broker_url().parse().unwrap(),
@@ -100,6 +110,14 @@ impl Site {
         work(self).await;
         self.database.open().await;
         self.sql = self.database.connect().await;
+    }
+
+    /// No delivery waits for a further attempt: none was spent.
+    pub(crate) async fn assert_none_waits(&self) {
+        for queue in ["premise.webhooks.v1.wait.2s", "premise.webhooks.v1.wait.4s", "premise.webhooks.v1.dlq"]
+        {
+            assert_eq!(self.prefix.ready_messages(queue).await, 0, "{queue}");
+        }
     }
 
     /// Nothing waits, is unacknowledged or was given up, once the consumers are gone or idle.
