@@ -70,6 +70,10 @@ pub struct Tally {
     pub invalid: u64,
     /// Unusable ones without even a key.
     pub without_key: u64,
+    /// Rows whose `lastModified` has no zone and was read as Nairobi time.
+    pub naive_stamps: u64,
+    /// Rows whose `lastModified` lies in the future and was passed over.
+    pub future_stamps: u64,
     /// The latest believable `lastModified`.
     pub last_modified: Option<DateTime<Utc>>,
     /// What is wrong with the first unusable row; names fields, no values.
@@ -131,6 +135,8 @@ impl Assembler {
             honours(since, modified_at)?;
         }
         let believable = modified_at.filter(|at| *at - rules.reflects_at <= MAX_FUTURE);
+        self.tally.naive_stamps += u64::from(row.last_modified.is_some_and(|time| time.naive));
+        self.tally.future_stamps += u64::from(believable.is_none() && modified_at.is_some());
         self.tally.last_modified = self.tally.last_modified.max(believable);
         Ok(Row::Good(Observation::of_row(row, raw, rules.reflects_at, rules.source_lag, rules.run_id)))
     }

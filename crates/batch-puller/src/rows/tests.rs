@@ -49,6 +49,16 @@ fn a_bad_row_is_kept_with_its_key_and_reasons() {
 }
 
 #[test]
+fn odd_timestamps_are_counted_and_those_of_the_future_move_nothing() {
+    let row = |stamp: &str| format!(r#"{{"premiseid":1,"premisename":"A","lastModified":"{stamp}"}}"#);
+    let rows = ["2025-12-31T10:00:00", "2026-01-01T00:05:01Z", "2026-01-01T00:05:00Z"].map(row);
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let tally = assemble(rules(), &rows).0.unwrap();
+    assert_eq!((tally.naive_stamps, tally.future_stamps), (1, 1));
+    assert_eq!(tally.last_modified, Some(at("2026-01-01T00:05:00Z")));
+}
+
+#[test]
 fn more_than_one_in_twenty_is_too_many() {
     let mut rows = vec![GOOD; 20];
     rows[3] = "{}";

@@ -130,8 +130,15 @@ fn evidence(asked: Asked, head: &Head, received: &Received, complete: bool) -> V
     evidence["rows"] = received.tally.rows.into();
     evidence["sha256"] = received.sha256.clone().into();
     evidence["complete"] = complete.into();
-    if received.tally.without_key > 0 {
-        evidence["rowsWithoutKey"] = received.tally.without_key.into();
+    let tally = &received.tally;
+    for (what, count) in [
+        ("rowsWithoutKey", tally.without_key),
+        ("naiveTimestamps", tally.naive_stamps),
+        ("futureTimestamps", tally.future_stamps),
+    ] {
+        if count > 0 {
+            evidence[what] = count.into();
+        }
     }
     if let Asked::ChangesSince(since) = asked {
         evidence["updatedSince"] = serde_json::json!(since);
