@@ -146,8 +146,8 @@ pub(crate) async fn apply(
 /// Shared with other webhooks, not with the apply of a pull. That takes seconds for a million rows; a
 /// longer wait means that its process hangs, and whoever waits should say so.
 async fn lock_for_apply(transaction: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
-    transaction.batch_execute("SET LOCAL lock_timeout = '5s'").await?;
-    transaction.execute("SELECT pg_advisory_xact_lock_shared($1)", &[&APPLY_LOCK]).await.map(drop)
+    let lock = format!("SET LOCAL lock_timeout = '5s'; SELECT pg_advisory_xact_lock_shared({APPLY_LOCK})");
+    transaction.batch_execute(&lock).await
 }
 
 /// Splits positions so that no premise occurs twice in a wave and later ones come in later waves.
