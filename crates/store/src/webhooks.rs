@@ -146,7 +146,10 @@ pub(crate) async fn apply(
 /// Shared with other webhooks, not with the apply of a pull. That takes seconds for a million rows; a
 /// longer wait means that its process hangs, and whoever waits should say so.
 async fn lock_for_apply(transaction: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
-    let lock = format!("SET LOCAL lock_timeout = '5s'; SELECT pg_advisory_xact_lock_shared({APPLY_LOCK})");
+    // Only this lock: writers that meet at the same premises may have to queue for longer.
+    let lock = format!(
+        "SET LOCAL lock_timeout = '5s'; SELECT pg_advisory_xact_lock_shared({APPLY_LOCK}); SET LOCAL lock_timeout = 0"
+    );
     transaction.batch_execute(&lock).await
 }
 
